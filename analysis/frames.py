@@ -1,0 +1,511 @@
+"""The only SQL of the analysis layer: scope and period in, rows of documented columns out.
+
+Every query takes the allowed scope and filters by it in SQL. All rows come sorted by a complete order, so that
+SQLite and PostgreSQL give equal answers. "Counted" mail is that of reports in force whose own mail did not fail
+authentication; the rest is given apart. Days are UTC day numbers since 1970-01-01, times epoch seconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, case, cast, distinct, func, select, true
+from sqlalchemy import Connection as Connection
+
+from analysis.rates import PassRate
+from store.schema import customer, domain, message, report, sender, source, traffic_day, traffic_source
+
+FAILED = "fail"
+UNVERIFIED = "unverified"
+IN_FORCE = "in-force"
+OTHER_VERSIONS = ("variant", "correction")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose domains may be seen: None = every domain, unassigned ones too; otherwise these customers' only."""
+
+    customer_ids: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """UTC days from `first_day` to `last_day`, both included."""
+
+    first_day: int
+    last_day: int
+
+    def __post_init__(self) -> None:
+        if self.last_day < self.first_day:
+            raise ValueError("the last day of a period lies before its first day")
+
+    @property
+    def days(self) -> range:
+        """Every day number of the period, oldest first."""
+        return range(self.first_day, self.last_day + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPolicy:
+    """What a domain published as the newest report in force saw it; `seen_at` is that report's period end (epoch)."""
+
+    p: str
+    sp: str
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class DomainFacts:
+    """A domain, whose it is (None: unassigned), and the policy it published when last seen (None: never seen)."""
+
+    domain: str
+    customer: str | None
+    policy: PublishedPolicy | None
+
+
+class DayMessages(NamedTuple):
+    """A domain's messages on one day in reports in force of one authenticity; a tuple, since there are many."""
+
+    domain: str
+    day: int
+    authenticity: str
+    messages: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCounts:
+    """A domain's reports that touch a period: counted ones, their distinct reporters, those of them with unreadable
+    records, and (counted or not) those kept beside another report of the same organisation and id."""
+
+    domain: str
+    reports: int
+    reporters: int
+    partial: int
+    variants: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A domain's mail on one day in reports in force of one authenticity, in messages.
+
+    The four alignments add up to `messages`, and so do the four dispositions (`none` includes the reporter's `pass`).
+    """
+
+    domain: str
+    day: int
+    authenticity: str
+    messages: int
+    passed: int
+    both_aligned: int
+    dkim_only: int
+    spf_only: int
+    neither: int
+    disposition_none: int
+    disposition_quarantine: int
+    disposition_reject: int
+    disposition_unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class SenderRow:
+    """A sender's counted mail in a period, in messages; `dkim_aligned` and `spf_aligned` overlap."""
+
+    key: str
+    name: str
+    kind: str
+    messages: int
+    passed: int
+    dkim_aligned: int
+    spf_aligned: int
+
+    @property
+    def rate(self) -> PassRate:
+        return PassRate(self.messages, self.passed)
+
+
+@dataclass(frozen=True, slots=True)
+class TopSources:
+    """Ids of the sources with most messages, most first (equal ones by id), and how many sources there are in all."""
+
+    source_ids: tuple[int, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """An IP address's counted mail in a period, in messages; `ip` is "" when reporters gave no usable address.
+
+    `country` (ISO 3166-1 alpha-2), `as_name` and `service` come from parsedmarc's offline tables: hints, no evidence.
+    """
+
+    ip: str
+    ptr: str | None
+    country: str | None
+    as_name: str | None
+    service: str | None
+    messages: int
+    passed: int
+    dkim_aligned: int
+    spf_aligned: int
+
+    @property
+    def rate(self) -> PassRate:
+        return PassRate(self.messages, self.passed)
+
+
+@dataclass(frozen=True, slots=True)
+class ReporterRow:
+    """A reporter's counted reports that touch a period; its messages are those of the whole reports.
+
+    They differ from the messages of the period's days only where a report of more than 36 hours crosses its edge.
+    """
+
+    reporter: str
+    reports: int
+    messages: int
+    passed: int
+    last_report_end: int
+
+    @property
+    def rate(self) -> PassRate:
+        return PassRate(self.messages, self.passed)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One report that touches a period; its figures are of the whole report. Texts are the reporter's own words.
+
+    `states`, any number of them: set-aside (never counted); variant, correction, replaced, lookalike (what it is to
+    another report); partial (has records that could not be read); empty (has no record); repaired.
+    """
+
+    reporter: str
+    org_name: str
+    email: str
+    report_id: str
+    begin_at: int
+    end_at: int
+    p: str
+    authenticity: str
+    records: int
+    bad_records: int
+    messages: int
+    passed: int
+    states: tuple[str, ...] = ()
+
+    @property
+    def rate(self) -> PassRate:
+        return PassRate(self.messages, self.passed)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSource:
+    """What one address sent as one sender of one domain in a period: counted messages."""
+
+    domain: str
+    sender_key: str
+    sender: str
+    sender_kind: str
+    ip: str
+    ptr: str | None
+    country: str | None
+    as_name: str | None
+    service: str | None
+    messages: int
+    passed: int
+    dkim_aligned: int
+    spf_aligned: int
+
+
+@dataclass(frozen=True, slots=True)
+class DomainTotals:
+    """A domain's all-time sums over reports in force, of every authenticity; `variants` and `set_aside` count the
+    reports of those words, `set_aside` ones being in no other figure but `variants`."""
+
+    domain: str
+    reports: int
+    records: int
+    messages: int
+    passed: int
+    disposition_none: int
+    disposition_quarantine: int
+    disposition_reject: int
+    disposition_unknown: int
+    empty: int
+    variants: int
+    partial: int
+    set_aside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer; `slug` is our own short name of it, fit for a file name."""
+
+    id: int
+    name: str
+    slug: str
+
+
+def domains(connection: Connection, scope: Scope, name: str | None = None) -> tuple[DomainFacts, ...]:
+    """Every domain of the scope, or the one called `name`; by name."""
+    # A domain's newest report by a correlated look-up, outer-joined: SQLite's planner turns an inner join around and
+    # then reads every report of the store.
+    newest = report.alias("newest")
+    joined = domain.outerjoin(customer).outerjoin(
+        newest, and_(newest.c.domain_id == domain.c.id, newest.c.id == _newest_report_id())
+    )
+    columns = (domain.c.name, customer.c.name, newest.c.p, newest.c.sp, newest.c.end_at)
+    rows = connection.execute(select(*columns).select_from(joined).where(_allowed(scope), _named(name)))
+    return tuple(sorted((_domain_facts(*row) for row in rows), key=lambda row: row.domain))
+
+
+def _domain_facts(name: str, customer_name: str | None, p: str | None, sp: str | None, end_at: int) -> DomainFacts:
+    policy = None if p is None or sp is None else PublishedPolicy(p, sp, end_at)
+    return DomainFacts(name, customer_name, policy)
+
+
+def _newest_report_id() -> ColumnElement[int]:
+    seen = report.alias("seen")
+    return (
+        select(seen.c.id)
+        .where(seen.c.domain_id == domain.c.id, *_counted_report(seen))
+        .order_by(seen.c.last_day.desc(), seen.c.end_at.desc(), seen.c.id.desc())
+        .limit(1)
+        .correlate(domain)
+        .scalar_subquery()
+    )
+
+
+def day_messages(connection: Connection, scope: Scope, period: Period) -> tuple[DayMessages, ...]:
+    """Messages and passed of every domain of the scope per day and authenticity; by domain, day, authenticity."""
+    table = traffic_day.c
+    columns = (domain.c.name, table.day, table.authenticity, table.messages, table.passed)
+    rows = connection.execute(_by_day(columns, scope, period, None)).all()
+    return tuple(sorted(DayMessages(*row) for row in rows if row[1] is not None))
+
+
+def days(connection: Connection, scope: Scope, period: Period, name: str | None = None) -> tuple[Day, ...]:
+    """All figures per domain, day and authenticity; by domain, day, authenticity. Days without mail are missing."""
+    table = traffic_day.c
+    figures = [table[field.name] for field in fields(Day)[1:]]
+    rows = connection.execute(_by_day((domain.c.name, *figures), scope, period, name))
+    found = (Day(*row) for row in rows if row[1] is not None)
+    return tuple(sorted(found, key=lambda row: (row.domain, row.day, row.authenticity)))
+
+
+def _by_day(
+    columns: Sequence[ColumnElement[Any]], scope: Scope, period: Period, name: str | None
+) -> Select[tuple[Any, ...]]:
+    # Outer, so that SQLite seeks each domain's range of days instead of reading the whole roll-up.
+    joined = domain.outerjoin(
+        traffic_day, and_(traffic_day.c.domain_id == domain.c.id, _within(traffic_day.c.day, period))
+    )
+    return select(*columns).select_from(joined).where(_allowed(scope), _named(name))
+
+
+def report_counts(connection: Connection, scope: Scope, period: Period) -> tuple[ReportCounts, ...]:
+    """How many reports of every domain of the scope touch the period; by domain."""
+    counted = and_(*_counted_report(report))
+    columns = (
+        domain.c.name,
+        func.count(case((counted, 1))),
+        func.count(distinct(case((counted, report.c.reporter)))),
+        func.count(case((and_(counted, report.c.bad_records > 0), 1))),
+        func.count(case((report.c.relation.in_(OTHER_VERSIONS), 1))),
+    )
+    joined = domain.outerjoin(report, and_(report.c.domain_id == domain.c.id, *_touching(period)))
+    statement = select(*columns).select_from(joined).where(_allowed(scope)).group_by(domain.c.id, domain.c.name)
+    rows = connection.execute(statement)
+    return tuple(sorted((ReportCounts(*row) for row in rows), key=lambda row: row.domain))
+
+
+def senders(connection: Connection, scope: Scope, name: str, period: Period) -> tuple[SenderRow, ...]:
+    """Every sender of domain `name` with counted mail in the period; most messages first, then by key."""
+    sums = _sums(scope, name, period, traffic_source.c.sender_id)
+    columns = (sender.c.key, sender.c.name, sender.c.kind, *_figures(sums))
+    joined = domain.join(sender, sender.c.domain_id == domain.c.id).join(sums, sums.c.sender_id == sender.c.id)
+    rows = connection.execute(select(*columns).select_from(joined).where(_named(name)))
+    return tuple(sorted((SenderRow(*row) for row in rows), key=lambda row: (-row.messages, row.key)))
+
+
+def top_sources(connection: Connection, scope: Scope, name: str, period: Period, limit: int) -> TopSources:
+    """The `limit` sources of domain `name` with most counted messages in the period."""
+    columns = (traffic_source.c.source_id, _sum(traffic_source.c.messages).label("messages"))
+    ranked = _traffic(columns, scope, name, period).group_by(traffic_source.c.source_id).cte("ranked")
+    total = select(func.count()).select_from(ranked).scalar_subquery().label("total")
+    order = (ranked.c.messages.desc(), ranked.c.source_id)
+    rows = connection.execute(select(ranked.c.source_id, total).order_by(*order).limit(limit)).all()
+    return TopSources(tuple(row.source_id for row in rows), rows[0].total if rows else 0)
+
+
+def sources(
+    connection: Connection, scope: Scope, name: str, period: Period, chosen: TopSources
+) -> tuple[SourceRow, ...]:
+    """The figures of the chosen sources of domain `name`; most counted messages first, then by address."""
+    sums = _sums(scope, name, period, traffic_source.c.source_id, chosen=chosen)
+    columns = (*_source_facts(), *_figures(sums))
+    rows = connection.execute(select(*columns).select_from(sums.join(source, source.c.id == sums.c.source_id)))
+    return tuple(sorted((SourceRow(*row) for row in rows), key=lambda row: (-row.messages, row.ip)))
+
+
+def sender_sources(
+    connection: Connection, scope: Scope, period: Period, name: str | None = None
+) -> tuple[SenderSource, ...]:
+    """Every address under every sender of the scope's domains, or of the one called `name`, with counted mail; by
+    domain, most messages first, then by address and sender."""
+    keys = (traffic_source.c.domain_id, traffic_source.c.sender_id, traffic_source.c.source_id)
+    sums = _sums(scope, name, period, *keys)
+    columns = (domain.c.name, sender.c.key, sender.c.name, sender.c.kind, *_source_facts(), *_figures(sums))
+    joined = (
+        sums.join(domain, domain.c.id == sums.c.domain_id)
+        .join(sender, and_(sender.c.domain_id == sums.c.domain_id, sender.c.id == sums.c.sender_id))
+        .join(source, source.c.id == sums.c.source_id)
+    )
+    found = (SenderSource(*row) for row in connection.execute(select(*columns).select_from(joined)))
+    return tuple(sorted(found, key=lambda row: (row.domain, -row.messages, row.ip, row.sender_key)))
+
+
+def reporters(connection: Connection, scope: Scope, name: str, period: Period) -> tuple[ReporterRow, ...]:
+    """Every reporter whose counted reports about domain `name` touch the period; most messages first, then by name."""
+    columns = (
+        report.c.reporter,
+        func.count(),
+        _sum(report.c.messages),
+        _sum(report.c.passed),
+        func.max(report.c.end_at),
+    )
+    statement = _reports(columns, scope, name, period).where(*_counted_report(report)).group_by(report.c.reporter)
+    found = (ReporterRow(*row) for row in connection.execute(statement))
+    return tuple(sorted(found, key=lambda row: (-row.messages, row.reporter)))
+
+
+def reports(connection: Connection, scope: Scope, name: str, period: Period, limit: int) -> tuple[ReportRow, ...]:
+    """The newest `limit` reports about domain `name` that touch the period, set aside ones too; by period end, newest
+    first."""
+    columns = [report.c[field.name] for field in fields(ReportRow)[:-1]]
+    marks = (report.c.standing, report.c.relation, report.c.repairs)
+    order = (report.c.last_day.desc(), report.c.end_at.desc(), report.c.key_hash, report.c.content_hash)
+    rows = connection.execute(_reports((*columns, *marks), scope, name, period).order_by(*order).limit(limit))
+    return tuple(_report_row(row[:-3], *row[-3:]) for row in rows)
+
+
+def _report_row(own: Sequence[Any], standing: str, relation: str | None, repairs: str | None) -> ReportRow:
+    row = ReportRow(*own)
+    marks = (
+        ("set-aside", standing != IN_FORCE),
+        (relation or "", relation is not None),
+        ("partial", row.bad_records > 0),
+        ("empty", row.records == 0),
+        ("repaired", repairs is not None),
+    )
+    return replace(row, states=tuple(word for word, holds in marks if holds))
+
+
+def report_total(connection: Connection, scope: Scope, name: str, period: Period) -> int:
+    """How many reports about domain `name` touch the period, set aside ones too."""
+    found: int = connection.execute(_reports((func.count(),), scope, name, period)).scalar_one()
+    return found
+
+
+def domain_totals(connection: Connection, scope: Scope, name: str | None = None) -> tuple[DomainTotals, ...]:
+    """All-time sums per domain of the scope, or of the one called `name`; by name. Mail of every authenticity."""
+    in_force = report.c.standing == IN_FORCE
+    columns = (
+        domain.c.name,
+        func.count(case((in_force, 1))),
+        *(_sum(case((in_force, report.c[column]))) for column in _TOTALLED),
+        func.count(case((and_(in_force, report.c.records == 0), 1))),
+        func.count(case((report.c.relation.in_(OTHER_VERSIONS), 1))),
+        func.count(case((and_(in_force, report.c.bad_records > 0), 1))),
+        func.count(case((report.c.standing != IN_FORCE, 1))),
+    )
+    joined = domain.outerjoin(report, report.c.domain_id == domain.c.id)
+    statement = select(*columns).select_from(joined).where(_allowed(scope), _named(name))
+    rows = connection.execute(statement.group_by(domain.c.id, domain.c.name))
+    return tuple(sorted((DomainTotals(*row) for row in rows), key=lambda row: row.domain))
+
+
+def quarantined(connection: Connection, scope: Scope) -> int:
+    """Messages that could not be read. They belong to no domain, hence to no customer: 0 in a customer's scope."""
+    if scope.customer_ids is not None:
+        return 0
+    statement = select(func.count()).select_from(message).where(message.c.state == "quarantined")
+    found: int = connection.execute(statement).scalar_one()
+    return found
+
+
+def customers(connection: Connection, scope: Scope) -> tuple[Customer, ...]:
+    """The customers of the scope, by slug."""
+    allowed = true() if scope.customer_ids is None else customer.c.id.in_(scope.customer_ids)
+    rows = connection.execute(select(customer.c.id, customer.c.name, customer.c.slug).where(allowed))
+    return tuple(sorted((Customer(*row) for row in rows), key=lambda row: row.slug))
+
+
+_SUMMED = ("messages", "passed", "dkim_aligned", "spf_aligned")
+_TOTALLED = (
+    "records",
+    "messages",
+    "passed",
+    "disposition_none",
+    "disposition_quarantine",
+    "disposition_reject",
+    "disposition_unknown",
+)
+
+
+def _allowed(scope: Scope) -> ColumnElement[bool]:
+    return true() if scope.customer_ids is None else domain.c.customer_id.in_(scope.customer_ids)
+
+
+def _named(name: str | None) -> ColumnElement[bool]:
+    return true() if name is None else domain.c.name == name
+
+
+def _within(day: ColumnElement[int], period: Period) -> ColumnElement[bool]:
+    return day.between(period.first_day, period.last_day)
+
+
+def _touching(period: Period) -> tuple[ColumnElement[bool], ...]:
+    return report.c.last_day >= period.first_day, report.c.first_day <= period.last_day
+
+
+def _counted_report(table: FromClause) -> tuple[ColumnElement[bool], ...]:
+    return table.c.standing == IN_FORCE, table.c.authenticity != FAILED
+
+
+def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
+    # PostgreSQL sums bigint to numeric, which arrives as Decimal.
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+def _sums(
+    scope: Scope, name: str | None, period: Period, *keys: ColumnElement[int], chosen: TopSources | None = None
+) -> FromClause:
+    """Counted messages of a period by `keys`: a sub-query of the keys and of _SUMMED."""
+    summed = (_sum(traffic_source.c[column]).label(column) for column in _SUMMED)
+    statement = _traffic((*keys, *summed), scope, name, period).group_by(*keys)
+    if chosen is not None:
+        statement = statement.where(traffic_source.c.source_id.in_(chosen.source_ids))
+    return statement.subquery()
+
+
+def _traffic(
+    columns: Sequence[ColumnElement[Any]], scope: Scope, name: str | None, period: Period
+) -> Select[tuple[Any, ...]]:
+    joined = domain.join(traffic_source, traffic_source.c.domain_id == domain.c.id)
+    counted = (_within(traffic_source.c.day, period), traffic_source.c.authenticity != FAILED)
+    return select(*columns).select_from(joined).where(_allowed(scope), _named(name), *counted)
+
+
+def _reports(columns: Sequence[ColumnElement[Any]], scope: Scope, name: str, period: Period) -> Select[tuple[Any, ...]]:
+    joined = domain.join(report, report.c.domain_id == domain.c.id)
+    return select(*columns).select_from(joined).where(_allowed(scope), _named(name), *_touching(period))
+
+
+def _source_facts() -> tuple[ColumnElement[Any], ...]:
+    return source.c.ip, source.c.ptr, source.c.country, source.c.as_name, source.c.service
+
+
+def _figures(sums: FromClause) -> tuple[ColumnElement[int], ...]:
+    return tuple(sums.c[column] for column in _SUMMED)

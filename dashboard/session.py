@@ -1,0 +1,165 @@
+"""Who is looking: the login cookie, the session behind it, the scope it gives. Re-checked at every run of a page.
+
+Scope is computed here and nowhere else. The store's engines are opened on first use and kept for the process.
+"""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import streamlit as st
+
+import settings
+from analysis.frames import Scope
+from store import accounts, office
+from store.accounts import Account, Refused
+from store.engine import StoreError
+from store.opened import OpenStore
+from wording import LANGUAGES, language_of
+
+_LOG = logging.getLogger(__name__)
+
+COOKIE = "sekisho_session"
+LANGUAGE_COOKIE = "sekisho_language"
+
+
+class Ended(Exception):
+    """The reader has no live session (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """An account with a live session; `scope` is whose domains it may see, `language` the account's own."""
+
+    name: str
+    role: str
+    language: str
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One run of a page: who looks, with which token, in which language, on which UTC day."""
+
+    visitor: Visitor
+    token: str
+    language: str
+    today: int
+
+    @property
+    def scope(self) -> Scope:
+        return self.visitor.scope
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a login attempt came to: a token, or None and the seconds to wait before the next (0: none)."""
+
+    token: str | None
+    wait_seconds: int = 0
+
+
+@cache
+def settings_in_use() -> settings.Settings:
+    """The settings of this process, read once."""
+    return settings.load()
+
+
+@cache
+def opened() -> OpenStore:
+    """The store of this process, for pages, login and guard."""
+    return OpenStore(settings_in_use().database_url)
+
+
+def enter() -> Visit:
+    """The visit of the page that runs now. Raises Ended without a live session, StoreError without a store."""
+    token = read_token()
+    visitor = find(token)
+    if visitor is None or token is None:
+        raise Ended
+    chosen = st.context.cookies.get(LANGUAGE_COOKIE)
+    return Visit(visitor, token, chosen if chosen in LANGUAGES else visitor.language, now() // 86_400)
+
+
+def read_token() -> str | None:
+    """The token of the page's request; None outside a browser (AppTest has no cookies)."""
+    return st.context.cookies.get(COOKIE)
+
+
+def now() -> int:
+    """The time in epoch seconds: the only clock of the dashboard."""
+    return int(time.time())
+
+
+def page_language() -> str:
+    """The language of a page whose reader is not known (any more)."""
+    chosen = st.context.cookies.get(LANGUAGE_COOKIE)
+    return chosen if chosen in LANGUAGES else language_of(st.context.locale or "")
+
+
+def find(token: str | None) -> Visitor | None:
+    """The visitor behind a cookie's token, or None when its session is unknown, ended or too old."""
+    if token is None:
+        return None
+    limits, at = settings_in_use().dashboard, now()
+    session = opened().read(
+        lambda connection: accounts.find_session(
+            connection,
+            token,
+            now=at,
+            idle_seconds=limits.session_idle_minutes * 60,
+            absolute_seconds=limits.session_hours * 3600,
+        )
+    )
+    if session is None:
+        return None
+    if session.needs_touch(at):
+        _touches().submit(_touch, token, at)
+    return Visitor(session.account.name, session.account.role, session.account.language, _scope(session.account))
+
+
+def log_in(name: str, password: str, address: str) -> Entry:
+    """Check a login from `address` and begin a session. Raises StoreError."""
+    at = now()
+    account = accounts.login(opened().writer, name, password, address, now=at)
+    if isinstance(account, Refused):
+        return Entry(None, account.wait_seconds)
+    account_id = account.id
+    return Entry(opened().write(lambda connection: accounts.create_session(connection, account_id, now=at)))
+
+
+def end(token: str) -> None:
+    """Log out: the token is worthless from now on, in every tab. Raises StoreError."""
+    at = now()
+    opened().write(lambda connection: accounts.end_session(connection, token, now=at))
+
+
+def audit(visitor: Visitor, *, action: str, subject: str) -> None:
+    """Write who did what. Raises StoreError."""
+    at, actor = now(), visitor.name
+    opened().write(lambda connection: office.audit(connection, at=at, actor=actor, action=action, subject=subject))
+
+
+def any_account() -> bool:
+    """Whether anybody could log in. Raises StoreError."""
+    return bool(opened().read(accounts.accounts))
+
+
+def _scope(account: Account) -> Scope:
+    """Customers see their own domains; operators and staff every domain, unassigned ones too."""
+    return Scope(None if account.customer_id is None else (account.customer_id,))
+
+
+@cache
+def _touches() -> ThreadPoolExecutor:
+    """One thread that writes "was here", so that no page waits while an ingest run writes."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="session-touch")
+
+
+def _touch(token: str, at: int) -> None:
+    try:
+        opened().write(lambda connection: accounts.touch_session(connection, token, now=at))
+    except StoreError as error:
+        _LOG.warning("the use of a session could not be written: %s", error)

@@ -1,0 +1,22 @@
+"""Foreign text on the screen: what a reporter or a domain owner wrote is shown, never obeyed.
+
+Tables and `st.text` show text literally. Everything else in Streamlit reads Markdown (labels, captions, titles,
+metrics), where a picture or a link would make the reader's browser fetch something: there, `md` comes first.
+"""
+
+import re
+import unicodedata
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# Control, format (bidi, zero-width), line and paragraph separators, private use, surrogates.
+_INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cs"})
+
+
+def plain(value: str) -> str:
+    """`value` with every invisible or direction-changing character replaced by U+FFFD, for literal places."""
+    return "".join("\ufffd" if unicodedata.category(character) in _INVISIBLE else character for character in value)
+
+
+def md(value: str) -> str:
+    """`value` so that Markdown shows it as it is written."""
+    return _PUNCTUATION.sub(r"\\\1", plain(value))

@@ -1,0 +1,281 @@
+"""One streaming pass over a report before anything else reads it: limits, raw identity, its records.
+
+Finds each `<record>`, takes its source IP and count out, and keeps the rest (its *shape*) once per process: a record
+whose shape is known is shown to expat as `<record/>`, so equal records cost one look-up. This is safe because the
+shape was read by expat when it was new, and because a document with comments, CDATA, prefixes or attributes on a
+record is refused here with `NotPlain` and comes back rewritten. Counts and sums are taken from the raw text.
+"""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from ingest.wall import Malformed, Refused, Wall
+from settings import Limits
+
+MAX_RECORD_BYTES = 1_048_576
+MAX_HEADER_BYTES = 262_144
+EARLIEST_BEGIN = 1_325_376_000  # 2012-01-01: DMARC was published that January
+LATEST_AHEAD_SECONDS = 2 * 86_400
+
+_IDENTITY = {
+    "version": "version",
+    "report_metadata/org_name": "org_name",
+    "report_metadata/email": "email",
+    "report_metadata/report_id": "report_id",
+    "report_metadata/date_range/begin": "begin",
+    "report_metadata/date_range/end": "end",
+    "policy_published/domain": "domain",
+}
+_ONCE = {"report_metadata", "policy_published"}
+
+
+class NotPlain(Exception):
+    """The document needs `rewrite.plain_form` first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """Source IP and count as written (None when the record has none as plain text), and its shape's key."""
+
+    ip: bytes | None
+    count: bytes | None
+    shape: bytes
+
+
+@dataclass(slots=True)
+class Head:
+    """What stands around the records: the bytes, and the identity's raw text (None = absent)."""
+
+    before: bytes = b""
+    after: bytes = b""
+    texts: dict[str, str] = field(default_factory=dict)
+    namespace: str | None = None
+
+    def text(self, name: str) -> str | None:
+        """The raw text of one identity field, trimmed; None when the element is absent."""
+        return self.texts.get(name)
+
+
+class _Reader(Wall):
+    """Counts records and keeps the texts of the identity."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records = 0
+        self.texts: dict[str, str] = {}
+        self.namespace: str | None = None
+        self._path: list[str] = []
+        self._text: list[str] = []
+        self._seen: set[str] = set()
+        self.parser.CommentHandler = _not_plain
+        self.parser.StartCdataSectionHandler = _not_plain
+        self.parser.ProcessingInstructionHandler = _not_plain
+
+    def opened(self, name: str, attributes: dict[str, str]) -> None:
+        if ":" in name:
+            raise NotPlain
+        if self.depth == 1:
+            self.namespace = attributes.get("xmlns")
+        self._path.append(name)
+        self._text.clear()
+        if self.depth == 1 and name != "feedback":
+            _refuse_root(name)
+        if self.depth == 2:
+            self._count(name)
+
+    def _count(self, name: str) -> None:
+        if name == "record":
+            self.records += 1
+        elif name in _ONCE:
+            if name in self._seen:
+                raise Refused("repeated", f"<{name}> stands twice")
+            self._seen.add(name)
+
+    def closed(self, name: str) -> None:
+        field_name = _IDENTITY.get("/".join(self._path[1:])) if self.depth <= 4 else None
+        if field_name:
+            if field_name in self.texts and field_name != "version":
+                raise Refused("repeated", f"<{name}> stands twice in the header")
+            self.texts[field_name] = "".join(self._text).strip()
+        self._path.pop()
+        self._text.clear()
+
+    def characters(self, text: str) -> None:
+        self._text.append(text)
+
+
+def _refuse_root(name: str) -> None:
+    if name.endswith("schema"):  # IKEA's stray <xs:schema> around the report: `mend` knows it
+        raise Malformed("a <schema> stands around the report", at_end=False)
+    raise Refused("not-a-report", f"the root element is not <feedback> but <{name[:40]}>")
+
+
+def _not_plain(*_: object) -> None:
+    raise NotPlain
+
+
+class Guard:
+    """Feed it the document's steps; it yields the records and collects the head.
+
+    `known` holds the keys of shapes already normalised in this process. `novel` maps the key of each new shape
+    to the record's bytes until the caller takes them away. `full_limits` is False for mail that nobody named and
+    whose policy domain is not in `registered`.
+    """
+
+    def __init__(self, limits: Limits, known: Container[bytes], registered: Container[str] | None) -> None:
+        self._limits = limits
+        self._known = known
+        self._registered = registered
+        self._reader = _Reader()
+        self._rest = b""
+        self._size = 0
+        self._met: set[bytes] = set()
+        self._before: list[bytes] = []
+        self._after: list[bytes] = []
+        self._header_bytes = 0
+        self.records = 0
+        self.messages = 0
+        self.novel: dict[bytes, bytes] = {}
+
+    def feed(self, step: bytes) -> Iterator[RawRecord]:
+        """Records completed by this step, in order. Raises Refused, Malformed or NotPlain."""
+        self._size += len(step)
+        found, pieces = self._split(self._rest + step)
+        self._reader.parse(b"".join(pieces))
+        if self._reader.records != self.records:
+            raise NotPlain
+        self._check_size()
+        return iter(found)
+
+    def close(self) -> Head:
+        """The head, once the document has ended. Raises Malformed when it was cut."""
+        self._keep_between(self._rest)
+        self._reader.parse(self._rest)
+        self._reader.parse(b"", final=True)
+        if self._reader.records != self.records:
+            raise NotPlain
+        return Head(b"".join(self._before), b"".join(self._after), self._reader.texts, self._reader.namespace)
+
+    def _split(self, text: bytes) -> tuple[list[RawRecord], list[bytes]]:
+        found: list[RawRecord] = []
+        pieces: list[bytes] = []
+        position = 0
+        while (start := text.find(b"<record>", position)) >= 0:
+            end = text.find(b"</record>", start)
+            if end < 0:
+                break
+            end += 9
+            self._keep_between(text[position:start])
+            pieces.append(text[position:start])
+            record, piece = self._take(text[start:end])
+            found.append(record)
+            pieces.append(piece)
+            position = end
+        cut = start if start >= 0 else max(position, len(text) - 8)
+        self._keep_between(text[position:cut])
+        pieces.append(text[position:cut])
+        self._rest = text[cut:]
+        return found, pieces
+
+    def _take(self, record: bytes) -> tuple[RawRecord, bytes]:
+        ip, count, rest = _take_out(record)
+        key = blake2b(rest, digest_size=16).digest()
+        self.records += 1
+        if count is not None:
+            self.messages += read_count(count) or 0
+        if key in self._met:
+            return RawRecord(ip, count, key), b"<record/>"
+        self._met.add(key)
+        if key in self._known:
+            return RawRecord(ip, count, key), b"<record/>"
+        if b"<record>" in record[8:]:
+            raise Refused("record", "a record inside a record")
+        self.novel[key] = record
+        return RawRecord(ip, count, key), record
+
+    def _keep_between(self, text: bytes) -> None:
+        kept = text if not self.records else text.strip()
+        if kept:
+            self._header_bytes += len(kept)
+            (self._after if self.records else self._before).append(kept)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            raise Refused("header", "more than 256 KiB outside the records")
+
+    def _refuse_long_record(self) -> None:
+        if len(self._rest) > MAX_RECORD_BYTES:
+            raise Refused("record", "one record longer than 1 MiB")
+
+    def _check_size(self) -> None:
+        full = self._full_limits()
+        records = self._limits.records if full else self._limits.unregistered_records
+        size = self._limits.inflated_bytes if full else self._limits.unregistered_inflated_bytes
+        if self.records > records:
+            raise Refused("too_many_records", f"more than {records:,} records")
+        if self._size > size:
+            raise Refused("too_big", f"more than {size:,} bytes of XML")
+        self._refuse_long_record()
+
+    def _full_limits(self) -> bool:
+        if self._registered is None:
+            return True
+        return self._reader.texts.get("domain", "").lower().rstrip(".") in self._registered
+
+
+def _take_out(record: bytes) -> tuple[bytes | None, bytes | None, bytes]:
+    """Source IP, count, and the record without the two; None for one that is not there as plain text."""
+    ip, count = _place(record, b"<source_ip>", b"</source_ip>"), _place(record, b"<count>", b"</count>")
+    cuts = sorted(cut for cut in (ip, count) if cut)
+    kept, position = [], 0
+    for start, end in cuts:
+        kept.append(record[position:start])
+        position = end
+    kept.append(record[position:])
+    return _cut(record, ip), _cut(record, count), b"\0".join(kept)
+
+
+def _place(record: bytes, opening: bytes, closing: bytes) -> tuple[int, int] | None:
+    start = record.find(opening) + len(opening)
+    end = record.find(closing, start)
+    if start < len(opening) or end < 0 or record.find(b"<", start, end) >= 0 or record.find(b"&", start, end) >= 0:
+        return None
+    return start, end
+
+
+def _cut(record: bytes, place: tuple[int, int] | None) -> bytes | None:
+    return record[place[0] : place[1]].strip() if place else None
+
+
+def read_count(text: bytes) -> int | None:
+    """A count of messages, 0 to 2^31-1 in ASCII digits; anything else is None."""
+    if not text.isdigit() or len(text) > 10:
+        return None
+    count = int(text)
+    return count if count <= 2_147_483_647 else None
+
+
+def read_period(head: Head, limits: Limits, now: int, operator_named: bool) -> tuple[int, int, tuple[str, ...]]:
+    """begin and end in epoch seconds and the repairs made; raises Refused when no honest report could say so.
+
+    A begin before 2012 is refused out of a mailbox and kept, with a note, in a file that an operator names.
+    """
+    begin, end = _read_epoch(head, "begin"), _read_epoch(head, "end")
+    if end < begin:
+        raise Refused("bad_period", "the period ends before it begins")
+    if end - begin > limits.span_days * 86_400:
+        raise Refused("span", f"a period longer than {limits.span_days} days")
+    if begin > now + LATEST_AHEAD_SECONDS:
+        raise Refused("bad_period", "the period lies in the future")
+    if begin >= EARLIEST_BEGIN:
+        return begin, end, ()
+    if not operator_named:
+        raise Refused("bad_period", "the period lies before 2012, when DMARC did not exist")
+    return begin, end, ("old-period",)
+
+
+def _read_epoch(head: Head, name: str) -> int:
+    text = head.text(name)
+    whole, _, fraction = (text or "").partition(".")
+    if not (whole.isascii() and whole.isdigit() and len(whole) <= 11 and not fraction.strip("0")):
+        raise Refused("bad_period", f"<{name}> is not a time in seconds: {(text or 'absent')[:40]!r}")
+    return int(whole)

@@ -1,0 +1,204 @@
+"""Worker processes that read messages, with limits on memory and computing; answers come back in the order asked.
+
+A worker that the kernel kills, or that exceeds its time, costs the message it was reading: that one comes back with
+the reason, and a new worker takes its place. Workers come from a fork server that has the parsers imported.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+from ingest.reading import Message, Reading, Refusal
+from settings import Limits
+
+# Further messages wait in a worker's pipe while it reads one, as far as they surely fit there.
+QUEUED_BYTES = 32_768
+WAITING_ANSWERS = 64
+# A busy machine gives a process less than its time; this much later it is taken for stuck.
+WALL_SECONDS_PER_CPU_SECOND, WALL_SECONDS = 3, 30
+OPEN_FILES = 64
+
+_Answer = tuple[Message, Reading | None]
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: ForkServerProcess
+    connection: "Connection[tuple[Message, int], Reading]"
+    jobs: deque[tuple[int, Message]] = field(default_factory=deque)
+    deadline: float = 0.0
+
+    def room_for(self, message: Message) -> bool:
+        queued = sum(len(job.content) for _, job in self.jobs)
+        return not self.jobs or queued + len(message.content) <= QUEUED_BYTES
+
+
+class Pool:
+    """`workers` processes (0 = one per core). Use as a context manager: leaving it stops them."""
+
+    def __init__(self, limits: Limits, workers: int, registered: Container[str] = frozenset()) -> None:
+        self._limits = limits
+        self._registered = registered
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["ingest.read"])
+        self._size = workers or len(os.sched_getaffinity(0))
+        self._workers: list[_Worker] = []
+        self._wall_seconds = limits.cpu_seconds * WALL_SECONDS_PER_CPU_SECOND + WALL_SECONDS
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.connection.close()
+            worker.process.terminate()
+            worker.process.join()
+        self._workers.clear()
+
+    def readings(self, messages: Iterable[Message], now: int, wanted: Callable[[Message], bool]) -> Iterator[_Answer]:
+        """Each message with its reading, in order; None for one that is not `wanted` (it is not read at all)."""
+        numbered = enumerate(messages)
+        upcoming = next(numbered, None)
+        answers: dict[int, _Answer] = {}
+        due = 0
+        while upcoming or answers or self._busy():
+            while upcoming and upcoming[0] - due < WAITING_ANSWERS:
+                number, message = upcoming
+                if not wanted(message):
+                    answers[number] = (message, None)
+                elif not self._give(number, message, now):
+                    break
+                upcoming = next(numbered, None)
+            answers.update(self._collect(patient=due not in answers, now=now))
+            while due in answers:
+                yield answers.pop(due)
+                due += 1
+
+    def _busy(self) -> bool:
+        return any(worker.jobs for worker in self._workers)
+
+    def _give(self, number: int, message: Message, now: int) -> bool:
+        """Send the message to the least busy worker; False when none has room."""
+        idle = next((worker for worker in self._workers if not worker.jobs), None)
+        if idle is None and len(self._workers) < self._size:
+            idle = self._start()
+            self._workers.append(idle)
+        worker = idle or min(self._workers, key=lambda worker: len(worker.jobs))
+        if not worker.room_for(message):
+            return False
+        self._send(worker, number, message, now)
+        return True
+
+    def _send(self, worker: _Worker, number: int, message: Message, now: int) -> None:
+        if not worker.jobs:
+            worker.deadline = time.monotonic() + self._wall_seconds
+        worker.jobs.append((number, message))
+        try:
+            worker.connection.send((message, now))
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the worker has died: `_collect` finds out
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, self._limits, self._registered), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _collect(self, *, patient: bool, now: int) -> dict[int, _Answer]:
+        """Answers that have arrived; when `patient`, waits for one or for a deadline."""
+        busy = {worker.connection: worker for worker in self._workers if worker.jobs}
+        if not busy:
+            return {}
+        nearest = min(worker.deadline for worker in busy.values()) - time.monotonic()
+        ready = wait(list(busy), timeout=max(nearest, 0) if patient else 0)
+        answers = {}
+        for connection, worker in busy.items():
+            if connection in ready:
+                number, answer = self._receive(worker, now)
+                answers[number] = answer
+            elif worker.deadline <= time.monotonic():
+                worker.process.kill()
+                number, answer = self._replace(worker, now, stuck=True)
+                answers[number] = answer
+        return answers
+
+    def _receive(self, worker: _Worker, now: int) -> tuple[int, _Answer]:
+        try:
+            reading = worker.connection.recv()
+        except (EOFError, OSError):
+            return self._replace(worker, now)
+        number, message = worker.jobs.popleft()
+        worker.deadline = time.monotonic() + self._wall_seconds
+        return number, (message, reading)
+
+    def _replace(self, worker: _Worker, now: int, *, stuck: bool = False) -> tuple[int, _Answer]:
+        """Put a new worker in the place of a dead one; the message it was reading is answered with the reason."""
+        worker.process.join()
+        worker.connection.close()
+        number, message = worker.jobs.popleft()
+        left = list(worker.jobs)
+        fresh = self._start()
+        self._workers[self._workers.index(worker)] = fresh
+        for job in left:
+            self._send(fresh, *job, now)
+        refusal = _STUCK if stuck else _death(worker.process.exitcode)
+        return number, (message, Reading("reports", refusals=(refusal,)))
+
+
+_STUCK = Refusal("time", "reading it did not end in time")
+
+
+def _death(exitcode: int | None) -> Refusal:
+    if exitcode == -signal.SIGXCPU:
+        return Refusal("cpu", "reading it took more computing than limits.cpu_seconds allows")
+    if exitcode == -signal.SIGKILL:
+        return Refusal("killed", "the process that read it was killed, perhaps because memory ran out")
+    return Refusal("crashed", f"the process that read it stopped unexpectedly (exit code {exitcode})")
+
+
+def _serve(
+    connection: "Connection[Reading, tuple[Message, int]]", limits: Limits, registered: Container[str]
+) -> None:
+    """A worker's life: read what comes until the other end closes."""
+    from ingest.read import Reader  # here only: parsedmarc costs the writing process 0.4 s and 60 MB
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    reader = Reader(limits, registered)
+    _set_limits(limits)
+    while True:
+        try:
+            message, now = connection.recv()
+        except (EOFError, OSError):
+            return
+        _allow_cpu(limits.cpu_seconds)
+        connection.send(_read(reader.read, message, now))
+
+
+def _read(read: Callable[[Message, int], Reading], message: Message, now: int) -> Reading:
+    try:
+        return read(message, now)
+    except (MemoryError, RecursionError) as error:
+        return Reading(
+            "reports", refusals=(Refusal("memory", f"reading it needs too much memory ({type(error).__name__})"),)
+        )
+
+
+def _set_limits(limits: Limits) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+
+
+def _allow_cpu(seconds: int) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime) + seconds + 1
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))

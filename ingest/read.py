@@ -1,0 +1,177 @@
+"""Reads one message whole: unpack -> guard -> normalise. Pure but for the memo of the normaliser; no store, no network.
+
+Runs inside a worker process. Every way in which a document can be unreadable ends as a `Refusal`.
+"""
+
+from collections.abc import Callable, Container, Iterator
+from functools import partial
+
+from ingest import words
+from ingest.encoding import open_utf8
+from ingest.guard import Guard, Head, NotPlain, RawRecord, read_count, read_period
+from ingest.mend import mend
+from ingest.normalize import CHUNK, Normalizer, content_hash
+from ingest.reading import Message, Reading, Refusal
+from ingest.rewrite import plain_form
+from ingest.unpack import Document, unpack
+from ingest.unreadable import Unreadable
+from ingest.wall import Malformed, Refused
+from settings import Limits
+from store.values import Record, Report
+
+MAX_MENDED_BYTES = 33_554_432
+
+_Scan = Callable[[Iterator[bytes], list[str]], Report]
+
+
+class Reader:
+    """Reads messages one after another; `registered` are the domains whose mail gets the full limits."""
+
+    def __init__(self, limits: Limits, registered: Container[str] = frozenset()) -> None:
+        self._limits = limits
+        self._registered = registered
+        self._normalizer = Normalizer()
+
+    def read(self, message: Message, now: int) -> Reading:
+        """Every report of the message, and why each other document in it was refused."""
+        unpacked = unpack(message.content, self._limits)
+        reports: list[Report] = []
+        refusals = list(unpacked.refusals)
+        for document in unpacked.documents:
+            try:
+                reports.append(self._read_document(document, message, now))
+            except (Refused, Unreadable) as error:
+                refusals.append(Refusal(error.code, error.detail, document.part))
+        self._normalizer.forget()
+        notes = (*unpacked.notes, *(note for document in unpacked.documents for note in document.notes))
+        return Reading(unpacked.kind, tuple(reports), tuple(refusals), notes)
+
+    def _read_document(self, document: Document, message: Message, now: int) -> Report:
+        """Plain reports in one pass; unusual ones rewritten, broken ones mended, cut ones refused."""
+        registered = None if message.operator_named else self._registered
+        scan = partial(self._read_steps, document.part, registered, message, now)
+        try:
+            return self._read_well_formed(document, scan)
+        except Malformed as error:
+            if error.at_end and not _ends_well(document):
+                raise Refused("truncated", "the XML stops in the middle") from None
+            return _read_mended(document, scan)
+
+    def _read_well_formed(self, document: Document, scan: _Scan) -> Report:
+        text = open_utf8(document.open)
+        try:
+            return scan(text.steps, text.repairs)
+        except NotPlain:
+            text = open_utf8(document.open)
+            return scan(plain_form(text.steps), text.repairs)
+
+    def _read_steps(
+        self,
+        part: str,
+        registered: Container[str] | None,
+        message: Message,
+        now: int,
+        steps: Iterator[bytes],
+        repairs: list[str],
+    ) -> Report:
+        guard = Guard(self._limits, self._normalizer.shapes, registered)
+        raw = list(self._scan(guard, steps))
+        head = guard.close()
+        self._learn(guard)
+        begin, end, period_repairs = read_period(head, self._limits, now, message.operator_named)
+        records = tuple(self._records(raw))
+        return self._report(head, guard, records, part, (begin, end), (*repairs, *period_repairs))
+
+    def _scan(self, guard: Guard, steps: Iterator[bytes]) -> Iterator[RawRecord]:
+        for step in steps:
+            yield from guard.feed(step)
+            if len(guard.novel) >= CHUNK:
+                self._learn(guard)
+
+    def _learn(self, guard: Guard) -> None:
+        self._normalizer.learn(guard.novel)
+        guard.novel.clear()
+
+    def _records(self, raw: list[RawRecord]) -> Iterator[Record]:
+        shapes = self._normalizer.shapes
+        addresses: dict[bytes | None, str] = {}
+        for record in raw:
+            ip = addresses.get(record.ip)
+            if ip is None:
+                ip = addresses[record.ip] = words.ip((record.ip or b"").decode("utf-8", "replace"))
+            count = read_count(record.count) if record.count is not None else None
+            shape = shapes[record.shape]
+            yield Record(ip, count or 0, shape, _bad(ip, count, shape.bad), _raw(record, ip, count))
+
+    def _report(
+        self,
+        head: Head,
+        guard: Guard,
+        records: tuple[Record, ...],
+        part: str,
+        period: tuple[int, int],
+        repairs: tuple[str, ...],
+    ) -> Report:
+        heading = self._normalizer.heading(head)
+        org_name = words.short(head.text("org_name"), words.MAX_NAME) or ""
+        email = words.short(head.text("email"), words.MAX_NAME) or ""
+        return Report(
+            part=part,
+            org_name=org_name,
+            email=email,
+            report_id=(head.text("report_id") or "").strip("<> \t\r\n")[: words.MAX_NAME],
+            begin=period[0],
+            end=period[1],
+            policy=heading.policy,
+            records=records,
+            sources=tuple(self._normalizer.source(ip) for ip in sorted({record.ip for record in records})),
+            counted_records=guard.records,
+            counted_messages=guard.messages,
+            content_hash=content_hash(records),
+            xml_version=heading.version,
+            xml_namespace=words.short(head.namespace, 200),
+            generator=heading.generator,
+            extra_contact_info=heading.extra_contact_info,
+            errors=heading.errors,
+            repairs=(*repairs, *heading.repairs),
+        )
+
+
+def _read_mended(document: Document, scan: _Scan) -> Report:
+    text = open_utf8(document.open)
+    mended, repairs = mend(_whole(text.steps))
+    try:
+        return scan(plain_form(iter([mended])), [*text.repairs, *repairs])
+    except (NotPlain, Malformed) as error:
+        raise Refused("malformed", f"the XML is not well-formed: {str(error)[:200]}") from None
+
+
+def _bad(ip: str, count: int | None, shape: str | None) -> str | None:
+    if count is None:
+        return "count"
+    return "source_ip" if not ip else shape
+
+
+def _raw(record: RawRecord, ip: str, count: int | None) -> str | None:
+    """What the reporter wrote where address or count could not be read."""
+    if ip and count is not None:
+        return None
+    written = (record.ip or b"", record.count or b"")
+    return words.short(" ".join(text.decode("utf-8", "replace") for text in written), 200)
+
+
+def _ends_well(document: Document) -> bool:
+    """Whether the text ends like a whole report, but for its last bracket."""
+    tail = b""
+    for step in open_utf8(document.open).steps:
+        tail = (tail + step)[-64:]
+    return tail.rstrip().endswith((b"</feedback", b"</feedback>"))
+
+
+def _whole(steps: Iterator[bytes]) -> bytes:
+    text = bytearray()
+    for step in steps:
+        text += step
+        if len(text) > MAX_MENDED_BYTES:
+            raise Refused("malformed", "XML that is not well-formed and too long to mend")
+    return bytes(text)

@@ -1,0 +1,54 @@
+"""What reading one message yields: plain frozen values that travel from a worker process to the writer.
+
+Nothing here parses or stores. What a report says is in `store.values`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from store.values import Report
+
+Kind = Literal["reports", "tls-report", "failure-report", "not-a-report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One mail or file as it arrived.
+
+    `place` says where it came from, for people (a path, or mailbox/folder/uid). `operator_named` is True for
+    files that an operator gave on the command line: they get the full limits.
+    """
+
+    place: str
+    content: bytes
+    operator_named: bool = True
+    mailbox: str | None = None
+    folder: str | None = None
+    uidvalidity: int | None = None
+    uid: int | None = None
+    size: int | None = None
+    authenticity: str = "unverified"
+    auth_domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message, or one document in it, was not stored: a stable code and a sentence for people."""
+
+    code: str
+    detail: str
+    part: str = ""
+
+    def __str__(self) -> str:
+        where = f" ({self.part})" if self.part else ""
+        return f"{self.code}: {self.detail}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything one message held: reports in order, and each document that could not be read with its reason."""
+
+    kind: Kind
+    reports: tuple[Report, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,71 @@
+"""`sekisho db`: make, migrate, check, back up and restore the store."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import settings
+from sekisho import shell
+from store import backup as copies
+from store.check import findings
+from store.engine import open_reader
+from store.migrate import upgrade as upgrade_store
+
+app = typer.Typer(no_args_is_help=True, help="Upgrade, check, back up and restore the store.")
+
+
+@app.command()
+def upgrade() -> None:
+    """Make the store when there is none, or bring an older one up to this version (after a copy of it).
+
+    Example: sekisho db upgrade
+    """
+    done = upgrade_store(settings.load().database_url)
+    words = {"created": "made a new store", "upgraded": "upgraded the store", "current": "the store is up to date"}
+    typer.echo(words[done.outcome], err=True)
+    if done.backup:
+        typer.echo(f"the store as it was is kept in {done.backup}", err=True)
+
+
+@app.command()
+def check(json_: shell.Json = False) -> None:
+    """Prove the file, its references and every sum; print what is wrong and exit 1 when something is.
+
+    Example: sekisho db check
+    """
+    engine = open_reader(settings.load().database_url)
+    found = findings(engine)
+    engine.dispose()
+    typer.echo(
+        json.dumps({"findings": found}, ensure_ascii=False) if json_ else "\n".join(found), nl=bool(found) or json_
+    )
+    typer.echo(f"{len(found)} findings" if found else "the store is sound", err=True)
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path | None, typer.Argument(help="Where to; without it a dated file in backups/.")] = None,
+) -> None:
+    """Write a verified copy of the store, also while it is in use, and print where it is.
+
+    Example: sekisho db backup /var/backups/sekisho.sqlite3
+    """
+    typer.echo(copies.backup(settings.load().database_url, file, now=shell.now()))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A copy that `sekisho db backup` made.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the store that is there; it is kept aside.")] = False,
+) -> None:
+    """Put a copy in the place of the store, after verifying the copy. Stop the dashboard before.
+
+    Example: sekisho db restore /var/backups/sekisho.sqlite3 --force
+    """
+    aside = copies.restore(settings.load().database_url, file, force=force, now=shell.now())
+    typer.echo(f"restored {file}", err=True)
+    if aside:
+        typer.echo(f"the store as it was is kept in {aside}", err=True)

@@ -1,0 +1,113 @@
+"""The command `sekisho`: which command groups there are, and which exit code an error means.
+
+A group's module is imported only when one of its commands runs, so that `sekisho --help` does not wait for pandas.
+Exit codes: 0 done, 1 failed, 2 usage or settings, 75 try again later.
+"""
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from sekisho import __version__
+
+DONE, FAILED, USAGE, LATER = 0, 1, 2, 75
+
+# Name of each command or group, its module (which has `app`, a Typer application), and one sentence.
+GROUPS = {
+    "ingest": ("sekisho.ingest", "Read report files or folders into the store."),
+    "totals": ("sekisho.totals", "Count what the store holds: reports, records, messages, dispositions."),
+    "customers": ("sekisho.customers", "Add, rename and list the customers."),
+    "domains": ("sekisho.domains", "Say whose domain is whose, and list the domains."),
+    "quarantine": ("sekisho.quarantine", "Show and retry the messages that could not be read."),
+    "export": ("sekisho.export", "Write the CSV files of a domain or a customer."),
+    "dashboard": ("sekisho.dashboard", "Serve the browser app."),
+    "user": ("sekisho.user", "Add and list the accounts of the browser app."),
+    "db": ("sekisho.db", "Upgrade, check, back up and restore the store."),
+}
+
+# Errors that are one line for the person at the terminal, the more special class first. An error of a module that
+# was never imported cannot have been raised, so that looking a class up imports nothing.
+ERRORS = (
+    ("settings", "SettingsError", USAGE),
+    ("knowledge.tables", "TablesError", USAGE),
+    ("ingest.files", "NoSuchInput", USAGE),
+    ("store.engine", "StoreBusy", LATER),
+    ("store.engine", "AlreadyRunning", LATER),
+    ("store.engine", "StoreError", FAILED),
+)
+
+
+def load(name: str) -> Any:
+    """The command or group of this name, its module imported. An application with one command is that command."""
+    module, sentence = GROUPS[name]
+    application: typer.Typer = import_module(module).app
+    # Square brackets in a sentence stay what they are, in every group.
+    application.rich_markup_mode = None
+    group = typer.main.get_group(application)
+    group.help = group.help or sentence
+    single = len(application.registered_commands) == 1 and application.registered_callback is None
+    return next(iter(group.commands.values())) if single else group
+
+
+class Groups(TyperGroup):
+    """The groups of GROUPS: their sentences stand in the help, their modules are imported when they are called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that `args` names, out of its module, and the rest of `args`."""
+        name, sentence_only, rest = super().resolve_command(ctx, args)
+        if name is None:
+            return name, sentence_only, rest
+        return name, load(name), rest
+
+
+app = typer.Typer(cls=Groups, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sekisho {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Who sends mail in a domain's name, out of the DMARC reports about it.
+
+    Example: sekisho ingest reports/
+    """
+
+
+def command() -> TyperGroup:
+    """The whole command line, not yet run."""
+    groups = typer.main.get_group(app)
+    for name, (_, sentence) in GROUPS.items():
+        groups.add_command(TyperCommand(name, help=sentence), name)
+    return groups
+
+
+def exit_code(error: Exception) -> int | None:
+    """The exit code of an error that needs no traceback, or None for one that nobody foresaw."""
+    for module, name, code in ERRORS:
+        known = getattr(sys.modules.get(module), name, None)
+        if known is not None and isinstance(error, known):
+            return code
+    return None
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        command()()
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        typer.echo(f"sekisho: {error}", err=True)
+        sys.exit(code)

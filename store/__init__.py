@@ -1,0 +1,1 @@
+"""Tables, engine, migrations and the few write functions. Imports nothing of ours but settings, knowledge, wording."""

@@ -1,0 +1,89 @@
+"""Proof that a store is sound: the file itself, its references, and that every sum equals what it sums.
+
+Read only. Each finding is one sentence for people; no finding means sound.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Engine
+
+from store.engine import StoreDamaged, engine_name, translated
+
+
+def findings(engine: Engine) -> tuple[str, ...]:
+    """Everything that is wrong with the store behind `engine`, one sentence each, in one state of the store."""
+    with translated(engine_name(engine)), engine.connect() as connection:
+        broken = tuple(_file_findings(connection)) if engine.dialect.name == "sqlite" else ()
+        return broken or (*_report_findings(connection), *_roll_up_findings(connection))
+
+
+def require_sound_file(engine: Engine) -> None:
+    """SQLite's quick check, for the start of a run. Raises StoreDamaged; PostgreSQL checks its own pages."""
+    if engine.dialect.name != "sqlite":
+        return
+    with translated(engine_name(engine)), engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if found != "ok":
+        raise StoreDamaged(f"{engine_name(engine)} is damaged ({found}): restore a copy with `sekisho db restore FILE`")
+
+
+def _file_findings(connection: Connection) -> Iterator[str]:
+    for (text,) in connection.exec_driver_sql("PRAGMA integrity_check"):
+        if text != "ok":
+            yield f"the file is damaged: {text}"
+    for table, _, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        yield f"a row of {table} has lost its parent in {parent}"
+
+
+_REPORTS = """
+SELECT domain.name, report.id, report.records, report.messages, report.passed,
+  count(record.number), coalesce(sum(record.messages), 0),
+  coalesce(sum(CASE WHEN record.dkim_aligned OR record.spf_aligned THEN record.messages ELSE 0 END), 0)
+FROM report JOIN domain ON domain.id = report.domain_id
+LEFT JOIN record ON record.domain_id = report.domain_id AND record.report_id = report.id
+GROUP BY domain.name, report.domain_id, report.id, report.records, report.messages, report.passed
+HAVING report.records <> count(record.number) OR report.messages <> coalesce(sum(record.messages), 0)
+  OR report.passed <>
+    coalesce(sum(CASE WHEN record.dkim_aligned OR record.spf_aligned THEN record.messages ELSE 0 END), 0)
+ORDER BY domain.name, report.id
+"""
+
+
+def _report_findings(connection: Connection) -> Iterator[str]:
+    for name, number, *figures in connection.exec_driver_sql(_REPORTS):
+        said, held = _figures(figures[:3]), _figures(figures[3:])
+        yield f"report {number} of {name} says {said}, its rows hold {held}"
+
+
+# Each roll-up and the reports in force as (domain, records, messages, passed).
+_SUMS = {
+    "reports": "SELECT domain_id, sum(records), sum(messages), sum(passed) FROM report "
+    "WHERE standing = 'in-force' GROUP BY domain_id",
+    "traffic": "SELECT domain_id, sum(records), sum(messages), "
+    "sum(CASE WHEN dkim_aligned OR spf_aligned THEN messages ELSE 0 END) FROM traffic GROUP BY domain_id",
+    "traffic_source": "SELECT domain_id, sum(records), sum(messages), sum(passed) FROM traffic_source "
+    "GROUP BY domain_id",
+    "traffic_day": "SELECT domain_id, sum(records), sum(messages), sum(passed) FROM traffic_day GROUP BY domain_id",
+}
+
+
+def _roll_up_findings(connection: Connection) -> Iterator[str]:
+    sums = {name: _sums(connection, sql) for name, sql in _SUMS.items()}
+    in_force = sums.pop("reports")
+    nothing = (0, 0, 0)
+    for domain_id, name in connection.exec_driver_sql("SELECT id, name FROM domain ORDER BY name"):
+        expected = in_force.get(domain_id, nothing)
+        for table, held in sums.items():
+            if held.get(domain_id, nothing) != expected:
+                found = _figures(held.get(domain_id, nothing))
+                yield f"{table} of {name} holds {found}, the reports in force {_figures(expected)}"
+
+
+def _sums(connection: Connection, sql: str) -> dict[int, tuple[int, int, int]]:
+    rows = connection.exec_driver_sql(sql)
+    return {domain_id: (int(records), int(messages), int(passed)) for domain_id, records, messages, passed in rows}
+
+
+def _figures(figures: list[int] | tuple[int, ...]) -> str:
+    records, messages, passed = figures
+    return f"{records} records, {messages} messages, {passed} passed"

@@ -1,0 +1,160 @@
+"""The ledger: which runs there were, what became of every message, and the original bytes.
+
+Plain functions inside the caller's transaction, one statement each. A message out of a mailbox is known by its
+place there (mailbox, folder, uidvalidity, uid), a file by the hash of its content, one that was not read by its path.
+"""
+
+import zlib
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy import Connection
+
+from store.engine import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is written about one message. `state` is one of schema.MESSAGE_STATES; `size` counts bytes.
+
+    `mailbox`, `folder`, `uidvalidity` and `uid` are all set for a message out of a mailbox and all None for a file.
+    `sha256` is None only for a message that was never fetched.
+    """
+
+    place: str
+    sha256: str | None
+    size: int
+    state: str
+    reason: str | None = None
+    mailbox: str | None = None
+    folder: str | None = None
+    uidvalidity: int | None = None
+    uid: int | None = None
+    authenticity: str = "unverified"
+    auth_domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One message that could not be read, and why. `attempts` counts how often it was tried."""
+
+    id: int
+    place: str
+    sha256: str | None
+    size: int
+    reason: str
+    attempts: int
+    first_seen_at: int
+
+
+def start_run(connection: Connection, command: str, *, now: int) -> int:
+    """Write that a run began and return its id."""
+    sql = "INSERT INTO run (command, started_at) VALUES (?, ?) RETURNING id"
+    return int(connection.exec_driver_sql(_sql(connection, sql), (command, now)).scalar_one())
+
+
+def finish_run(connection: Connection, run_id: int, outcome: str, summary: str, *, now: int) -> None:
+    """Write how a run ended; `summary` is its counts as JSON. A run without an outcome was killed."""
+    sql = "UPDATE run SET outcome = ?, summary = ?, finished_at = ? WHERE id = ?"
+    connection.exec_driver_sql(_sql(connection, sql), (outcome, summary, now, run_id))
+
+
+def record_message(connection: Connection, entry: Entry, *, run_id: int, now: int) -> int:
+    """Write what became of a message and return its id.
+
+    A message that the ledger has already gets the new state, and one attempt more.
+    """
+    values = (
+        entry.mailbox,
+        entry.folder,
+        entry.uidvalidity,
+        entry.uid,
+        entry.place,
+        entry.sha256,
+        entry.size,
+        entry.state,
+        entry.reason,
+        entry.authenticity,
+        entry.auth_domain,
+        run_id,
+        now,
+        now,
+    )
+    sql = _RECORD_MAIL if entry.mailbox else _RECORD_FILE if entry.sha256 else _RECORD_UNREAD
+    return int(connection.exec_driver_sql(_sql(connection, sql), values).scalar_one())
+
+
+def settle_message(connection: Connection, message_id: int, state: str, reason: str | None) -> None:
+    """Write what became of a message whose row `record_message` made in the same transaction."""
+    sql = "UPDATE message SET state = ?, reason = ? WHERE id = ?"
+    connection.exec_driver_sql(_sql(connection, sql), (state, reason, message_id))
+
+
+def count_arrival(connection: Connection, sha256: str) -> None:
+    """Write that the file of this content came once more."""
+    sql = "UPDATE message SET arrivals = arrivals + 1 WHERE sha256 = ? AND mailbox IS NULL"
+    connection.exec_driver_sql(_sql(connection, sql), (sha256,))
+
+
+def known(connection: Connection, sha256: str) -> str | None:
+    """The state of the first message with this content, or None when it never came."""
+    sql = "SELECT state FROM message WHERE sha256 = ? ORDER BY state = 'duplicate', id LIMIT 1"
+    state: str | None = connection.exec_driver_sql(_sql(connection, sql), (sha256,)).scalar()
+    return state
+
+
+def keep_original(connection: Connection, sha256: str, content: bytes, *, now: int) -> None:
+    """Keep the bytes of a message under their hash; bytes that are kept already stay as they are."""
+    held = connection.exec_driver_sql(_sql(connection, "SELECT 1 FROM original WHERE sha256 = ?"), (sha256,))
+    if held.first() is not None:
+        return
+    packed = zlib.compress(content, 1)
+    compression, kept = ("zlib", packed) if len(packed) < len(content) else ("none", content)
+    sql = "INSERT INTO original (sha256, compression, content, stored_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    connection.exec_driver_sql(_sql(connection, sql), (sha256, compression, kept, now))
+
+
+def original(connection: Connection, sha256: str) -> bytes:
+    """The bytes of a message as they came. Raises StoreError when they are not kept (any more)."""
+    sql = "SELECT compression, content FROM original WHERE sha256 = ?"
+    row = connection.exec_driver_sql(_sql(connection, sql), (sha256,)).first()
+    if row is None:
+        raise StoreError(f"the original of {sha256} is not kept")
+    return zlib.decompress(row.content) if row.compression == "zlib" else bytes(row.content)
+
+
+def quarantine(connection: Connection) -> tuple[Quarantined, ...]:
+    """Every message that could not be read, oldest first."""
+    sql = (
+        "SELECT id, place, sha256, size, coalesce(reason, ''), attempts, first_seen_at FROM message "
+        "WHERE state = 'quarantined' ORDER BY first_seen_at, id"
+    )
+    return tuple(Quarantined(*row) for row in connection.exec_driver_sql(sql))
+
+
+def raise_generation(connection: Connection) -> None:
+    """Tell caches that what a screen shows has changed; belongs in every transaction that changes it."""
+    connection.exec_driver_sql("UPDATE generation SET number = number + 1")
+
+
+_INSERT = (
+    "INSERT INTO message (mailbox, folder, uidvalidity, uid, place, sha256, size, state, reason, authenticity, "
+    "auth_domain, run_id, first_seen_at, done_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_AGAIN = (
+    "DO UPDATE SET state = excluded.state, reason = excluded.reason, place = excluded.place, size = excluded.size, "
+    "sha256 = excluded.sha256, authenticity = excluded.authenticity, auth_domain = excluded.auth_domain, "
+    "run_id = excluded.run_id, done_at = excluded.done_at, attempts = message.attempts + 1 RETURNING id"
+)
+_RECORD_FILE = f"{_INSERT} ON CONFLICT (sha256) WHERE mailbox IS NULL {_AGAIN}"
+_RECORD_UNREAD = f"{_INSERT} ON CONFLICT (place) WHERE mailbox IS NULL AND sha256 IS NULL {_AGAIN}"
+_RECORD_MAIL = f"{_INSERT} ON CONFLICT (mailbox, folder, uidvalidity, uid) WHERE mailbox IS NOT NULL {_AGAIN}"
+
+
+def _sql(connection: Connection, statement: str) -> str:
+    return _with_format_marks(statement) if connection.dialect.name == "postgresql" else statement
+
+
+@cache
+def _with_format_marks(statement: str) -> str:
+    return statement.replace("?", "%s")

@@ -1,0 +1,143 @@
+"""The three daily roll-ups that every screen reads, kept inside the transaction that stores a report.
+
+`traffic` has one row per domain, day, header from, sender, reporter, authenticity, alignment, disposition and override;
+`traffic_source` one per day, source and sender; `traffic_day` one per day. They hold reports in force only.
+
+The day of a report (docs/decisions/0003): a period of up to 36 hours counts whole on the UTC day of its middle, so that
+local-midnight reports and those a few seconds longer than a day stay in one piece. A longer one is spread over the UTC
+days it covers, in proportion to the seconds in each; each record's messages are dealt out by largest remainder, so that
+sums stay exact.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from store.engine import upsert_sql
+from store.schema import traffic, traffic_day, traffic_source
+from store.values import Record
+
+DAY_SECONDS = 86_400
+ONE_DAY_REPORT_SECONDS = 36 * 3_600
+
+_Key = tuple[int | str | bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One stored record with the ids of its source and sender."""
+
+    record: Record
+    source_id: int
+    sender_id: int
+
+
+def days_of(begin: int, end: int) -> list[tuple[int, int]]:
+    """The UTC days on which a report counts, each with its weight in seconds (the weights of one report only)."""
+    if end - begin <= ONE_DAY_REPORT_SECONDS:
+        return [((begin + end) // 2 // DAY_SECONDS, 1)]
+    last = (end - 1) // DAY_SECONDS
+    return [(day, _overlap(day, begin, end)) for day in range(begin // DAY_SECONDS, last + 1)]
+
+
+def dealt_out(messages: int, weights: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """`messages` over the days by largest remainder: whole numbers whose sum is `messages`; days with none left out.
+
+    The first day stays in the answer when there is nothing to deal out, so that the record is still counted.
+    """
+    total = sum(weight for _, weight in weights)
+    shares = [(day, messages * weight // total, messages * weight % total) for day, weight in weights]
+    left = messages - sum(share for _, share, _ in shares)
+    favoured = {day for day, _, _ in sorted(shares, key=lambda share: (-share[2], share[0]))[:left]}
+    dealt = [(day, share + (day in favoured)) for day, share, _ in shares]
+    return [(day, share) for day, share in dealt if share] or [(weights[0][0], 0)]
+
+
+def _overlap(day: int, begin: int, end: int) -> int:
+    return min(end, (day + 1) * DAY_SECONDS) - max(begin, day * DAY_SECONDS)
+
+
+class RollUp:
+    """Sums of one transaction's reports, written once at its end. `add` with sign -1 takes a report out of force."""
+
+    def __init__(self) -> None:
+        self._traffic: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 2)
+        self._source: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 5)
+        self._day: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 11)
+
+    def add(
+        self,
+        domain_id: int,
+        period: tuple[int, int],
+        reporter: str,
+        authenticity: str,
+        records: Iterable[Placed],
+        sign: int = 1,
+    ) -> None:
+        """Count the records of one report on its days."""
+        weights = days_of(*period)
+        for placed in records:
+            first = sign
+            for day, messages in _dealt(placed.record.messages, weights):
+                self._count(domain_id, day, reporter, authenticity, placed, messages * sign, first)
+                first = 0
+
+    def write(self, connection: Connection, engine: Engine) -> None:
+        """Add the sums to the stored roll-ups."""
+        for table, sums, columns in (
+            (traffic, self._traffic, ("messages", "records")),
+            (traffic_source, self._source, ("messages", "passed", "dkim_aligned", "spf_aligned", "records")),
+            (traffic_day, self._day, tuple(column.name for column in traffic_day.columns)[3:]),
+        ):
+            if sums:
+                rows = [(*key, *values) for key, values in sorted(sums.items())]
+                connection.exec_driver_sql(upsert_sql(table, columns, engine), rows)
+
+    def _count(
+        self, domain_id: int, day: int, reporter: str, authenticity: str, placed: Placed, messages: int, records: int
+    ) -> None:
+        shape = placed.record.shape
+        spf, dkim = shape.spf_aligned, shape.dkim_aligned
+        passed = messages if spf or dkim else 0
+        row = self._traffic[
+            (
+                domain_id,
+                day,
+                shape.header_from or "",
+                placed.sender_id,
+                reporter,
+                authenticity,
+                spf,
+                dkim,
+                shape.disposition,
+                shape.override,
+            )
+        ]
+        row[0] += messages
+        row[1] += records
+        row = self._source[(domain_id, day, placed.source_id, placed.sender_id, authenticity)]
+        row[0] += messages
+        row[1] += passed
+        row[2] += messages if dkim else 0
+        row[3] += messages if spf else 0
+        row[4] += records
+        row = self._day[(domain_id, day, authenticity)]
+        row[0] += messages
+        row[1] += passed
+        row[2 + _ALIGNED[dkim, spf]] += messages
+        row[6 + _DISPOSED[shape.disposition]] += messages
+        row[10] += records
+
+
+# Places in traffic_day: both_aligned, dkim_only, spf_only, neither; then the dispositions, where pass acts as none.
+_ALIGNED = {(True, True): 0, (True, False): 1, (False, True): 2, (False, False): 3}
+_DISPOSED = {"none": 0, "pass": 0, "quarantine": 1, "reject": 2, "unknown": 3}
+
+
+def _dealt(messages: int, weights: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    if len(weights) == 1:
+        yield weights[0][0], messages
+    else:
+        yield from dealt_out(messages, weights)

@@ -1,0 +1,78 @@
+"""What every test shares: a clean environment, the corpus, and what a test may need of the machine.
+
+A test marked requires_chromium, requires_postgresql, requires_dovecot or requires_corpus is left out with a sentence
+where that is missing; with CI=true it fails instead. Servers are started by the servers_*.py beside this file.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CORPUS = Path(os.environ.get("SEKISHO_CORPUS") or HERE.parent.parent / "shared" / "corpus")
+
+pytest_plugins = sorted(plugin.stem for plugin in HERE.glob("servers_*.py"))
+
+
+def _has_chromium() -> bool:
+    fonts = shutil.which("fc-list")
+    if not shutil.which("chromium") or not fonts:
+        return False
+    return bool(subprocess.run([fonts, ":lang=ja"], capture_output=True, check=True).stdout.strip())
+
+
+def _has_postgresql() -> bool:
+    return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
+
+
+def _has_dovecot() -> bool:
+    return bool(shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin"))
+
+
+def _has_corpus() -> bool:
+    return (CORPUS / "EXPECTED.json").is_file()
+
+
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
+    "requires_chromium": (
+        _has_chromium,
+        "Chromium and a Japanese font are not installed: apt-get install chromium fonts-noto-cjk fontconfig",
+    ),
+    "requires_postgresql": (_has_postgresql, "PostgreSQL is not installed: apt-get install postgresql"),
+    "requires_dovecot": (_has_dovecot, "Dovecot is not installed: apt-get install dovecot-imapd"),
+    "requires_corpus": (_has_corpus, f"there is no corpus in {CORPUS}: put its folder into SEKISHO_CORPUS"),
+}
+
+
+def pytest_configure() -> None:
+    """Tests do not see the settings of the shell, and times that forget to be UTC are nine hours off."""
+    for name in [name for name in os.environ if name.upper().startswith("SEKISHO_")]:
+        del os.environ[name]
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave a test out, or fail it under CI, when this machine lacks what it is marked with."""
+    for marker, (present, sentence) in NEEDS.items():
+        if item.get_closest_marker(marker) and not present():
+            left_out(sentence)
+
+
+def left_out(sentence: str) -> None:
+    """Skip the running test with this sentence; under CI, where nothing may be left out, fail it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence, pytrace=False)
+    pytest.skip(sentence)
+
+
+@pytest.fixture
+def corpus() -> Path:
+    """The folder with the corpus of real reports; for tests that are marked requires_corpus."""
+    return CORPUS
