@@ -134,7 +134,7 @@ def build(folder: Path, mails: int) -> tuple[int, int]:
     folder.mkdir(parents=True)
     for number in range(mails):
         domain = chance.choices(domains, popularity)[0]
-        rows = int(min(2_000, 2.4 * chance.paretovariate(0.85)))
+        rows = int(min(2_000, 1.85 * chance.paretovariate(0.85)))
         xml = report(chance, number, domain, streams[domain], rows)
         records, size = records + rows, size + len(xml)
         (folder / f"{number:05}.eml").write_bytes(mail(number, xml))

@@ -98,7 +98,7 @@ class MailboxSession:
         self._session = session
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="imap")
         self._folders: FolderNames | None = None
-        self._gmail_seen: set[int] = set()
+        self._gmail_seen: dict[int, str] = {}
         self._copied: set[Move] = set()
 
     def __enter__(self) -> Self:
@@ -178,14 +178,13 @@ class MailboxSession:
             if self._must_stop():
                 return
             envelopes = self._do(self._sizes, folder, uids[start : start + SIZES_AT_ONCE])
-            yield [envelope for envelope in envelopes if self._first_sight(envelope)]
+            yield [envelope for envelope in envelopes if self._first_sight(folder, envelope)]
 
-    def _first_sight(self, envelope: Envelope) -> bool:
+    def _first_sight(self, folder: OpenFolder, envelope: Envelope) -> bool:
+        """False for a mail that this run has met under another label."""
         if envelope.gmail_id is None:
             return True
-        seen = envelope.gmail_id in self._gmail_seen
-        self._gmail_seen.add(envelope.gmail_id)
-        return not seen
+        return self._gmail_seen.setdefault(envelope.gmail_id, folder.name) == folder.name
 
     def _delivered(
         self, folder: OpenFolder, batch: Sequence[Envelope], fetched: "Future[dict[int, bytes]]"

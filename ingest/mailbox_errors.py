@@ -4,10 +4,10 @@
     +-- ConfigurationError   an option is wrong or a folder is missing: exit 2
     +-- Refused              certificate, login or permission: a person must act: exit 1
     |   +-- LoginRefused     user, password or token: a fresh token may help
+    |   +-- CommandRefused   NO or BAD to one command; the connection lives on
     +-- TryAgainLater        throttled, unreachable, out of time: the next run goes on: exit 75
-    +-- ConnectionLost       this connection is dead; `ImapSession` makes another, callers never see it
-    +-- CommandRefused       the server said no to one command and the connection lives on
-    +-- FolderRenewed        the folder has another UIDVALIDITY: UIDs read before mean nothing now
+    +-- ConnectionLost       this connection is dead; another is made, callers of `MailboxSession` never see it
+    +-- FolderRenewed        the folder has another UIDVALIDITY; callers of `MailboxSession` never see it
 
 Every message says what was being done, to what, and what to do next. None holds a password or token.
 """
@@ -16,7 +16,7 @@ import re
 
 # RFC 5530 response codes, Gmail's throttling, and the sentences of servers that send no code.
 _LATER = re.compile(
-    r"\[(THROTTLED|OVERQUOTA|UNAVAILABLE|INUSE|LIMIT|SERVERBUG|CONTACTADMIN)\b"
+    r"\[(THROTTLED|OVERQUOTA|UNAVAILABLE|INUSE|LIMIT)\b"
     r"|too many (simultaneous )?(connections|logins|sessions)|temporar|try again|throttl|bandwidth|rate limit",
     re.IGNORECASE,
 )
@@ -40,16 +40,16 @@ class LoginRefused(Refused):
     """The server did not let us in with this user, password or token."""
 
 
+class CommandRefused(MailboxError):
+    """One command was answered NO or BAD."""
+
+
 class TryAgainLater(MailboxError):
     """The server cannot or will not serve us now."""
 
 
 class ConnectionLost(MailboxError):
     """The connection is dead."""
-
-
-class CommandRefused(MailboxError):
-    """One command was answered NO or BAD."""
 
 
 class FolderRenewed(MailboxError):

@@ -63,11 +63,11 @@ class TokenSource:
         old = read_refresh_token(self._mailbox, self._environ)
         client = _client(self._mailbox)
         with _session(client, self._environ) as session:
-            answer = _asked(
+            token = _asked(
                 self._mailbox,
                 lambda: session.refresh_token(client.provider.token_url, refresh_token=old.reveal()),
+                self._clock(),
             )
-        token = _token(answer, self._clock())
         if token.refresh is not None and token.refresh.reveal() != old.reveal():
             keep_refresh_token(self._mailbox, token.refresh)
         return token
@@ -103,13 +103,13 @@ def authorize(
         show(address)
         response = answer(listener.address) if answer else listener.wait(seconds)
         _refuse_denied(mailbox, response)
-        given = _asked(
+        token = _asked(
             mailbox,
             lambda: session.fetch_token(
                 client.provider.token_url, authorization_response=response, state=state, code_verifier=verifier
             ),
+            clock(),
         )
-    token = _token(given, clock())
     if token.refresh is None:
         raise Refused(f"mailbox {mailbox.name}: the provider gave no refresh token; allow offline access to the client")
     keep_refresh_token(mailbox, token.refresh)
@@ -135,11 +135,11 @@ def _session(client: OAuthClient, environ: Mapping[str, str], redirect_uri: str 
     )
 
 
-def _asked(mailbox: Mailbox, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+def _asked(mailbox: Mailbox, ask: Callable[[], Mapping[str, Any]], now: float) -> Token:
     # The library's exceptions may carry the request with its secrets: none of them becomes a cause.
     again = f"`sekisho mailbox authorize {mailbox.name}` asks for consent again"
     try:
-        return ask()
+        return _token(ask(), now)
     except MismatchingStateException:
         raise Refused(f"mailbox {mailbox.name}: the answer belongs to another request; {again}") from None
     except OAuthError as error:
@@ -162,7 +162,7 @@ def _asked(mailbox: Mailbox, ask: Callable[[], Mapping[str, Any]]) -> Mapping[st
 def _token(answer: Mapping[str, Any], now: float) -> Token:
     access, refresh = answer.get("access_token"), answer.get("refresh_token")
     if not isinstance(access, str) or not access.isprintable():
-        raise TryAgainLater("the token endpoint's answer holds no access token")
+        raise ValueError("no access token")
     lifetime = answer.get("expires_in", _USUAL_LIFETIME_SECONDS)
     seconds = float(lifetime) if str(lifetime).isdecimal() else _USUAL_LIFETIME_SECONDS
     return Token(Secret(access), Secret(refresh) if isinstance(refresh, str) and refresh else None, now + seconds)

@@ -1,6 +1,7 @@
 """`sekisho totals`: what the store holds, counted."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
@@ -36,11 +37,15 @@ def totals(
 
 
 def _print(found: Totals) -> None:
-    sums = asdict(found)
-    del sums["domains"]
-    for disposition, messages in sums.pop("dispositions").items():
-        sums[f"disposition_{disposition}"] = messages
-    for name, number in sums.items():
+    for name, number in _sums(found):
         typer.echo(f"{name:<24}{number:>15,}")
     typer.echo()
     shell.print_rows(found.domains, ("domain", "reports", "records", "messages", "passed"), as_json=False)
+
+
+def _sums(found: Totals) -> Iterator[tuple[str, int]]:
+    for name, value in asdict(found).items():
+        if name == "dispositions":
+            yield from ((f"disposition_{word}", messages) for word, messages in value.items())
+        elif name != "domains":
+            yield name, value

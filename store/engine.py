@@ -190,6 +190,16 @@ def upsert_sql(table: Table, add_columns: Sequence[str], engine: Engine) -> str:
     return _upsert_sql(table, tuple(add_columns), engine.dialect)
 
 
+def positional(connection: Connection, statement: str) -> str:
+    """SQL with `?` marks as the driver of this connection wants it, for `Connection.exec_driver_sql`."""
+    return _with_format_marks(statement) if connection.dialect.name == "postgresql" else statement
+
+
+@cache
+def _with_format_marks(statement: str) -> str:
+    return statement.replace("?", "%s")
+
+
 def parse_url(url: str) -> URL:
     """`sqlite:///PATH` or `postgresql://...` as SQLAlchemy's URL with our drivers. Raises StoreError."""
     path = url.removeprefix("sqlite:///")

@@ -6,11 +6,10 @@ place there (mailbox, folder, uidvalidity, uid), a file by the hash of its conte
 
 import zlib
 from dataclasses import dataclass
-from functools import cache
 
 from sqlalchemy import Connection
 
-from store.engine import StoreError
+from store.engine import StoreError, positional
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +49,13 @@ class Quarantined:
 def start_run(connection: Connection, command: str, *, now: int) -> int:
     """Write that a run began and return its id."""
     sql = "INSERT INTO run (command, started_at) VALUES (?, ?) RETURNING id"
-    return int(connection.exec_driver_sql(_sql(connection, sql), (command, now)).scalar_one())
+    return int(connection.exec_driver_sql(positional(connection, sql), (command, now)).scalar_one())
 
 
 def finish_run(connection: Connection, run_id: int, outcome: str, summary: str, *, now: int) -> None:
     """Write how a run ended; `summary` is its counts as JSON. A run without an outcome was killed."""
     sql = "UPDATE run SET outcome = ?, summary = ?, finished_at = ? WHERE id = ?"
-    connection.exec_driver_sql(_sql(connection, sql), (outcome, summary, now, run_id))
+    connection.exec_driver_sql(positional(connection, sql), (outcome, summary, now, run_id))
 
 
 def record_message(connection: Connection, entry: Entry, *, run_id: int, now: int) -> int:
@@ -81,43 +80,40 @@ def record_message(connection: Connection, entry: Entry, *, run_id: int, now: in
         now,
     )
     sql = _RECORD_MAIL if entry.mailbox else _RECORD_FILE if entry.sha256 else _RECORD_UNREAD
-    return int(connection.exec_driver_sql(_sql(connection, sql), values).scalar_one())
+    return int(connection.exec_driver_sql(positional(connection, sql), values).scalar_one())
 
 
 def settle_message(connection: Connection, message_id: int, state: str, reason: str | None) -> None:
     """Write what became of a message whose row `record_message` made in the same transaction."""
     sql = "UPDATE message SET state = ?, reason = ? WHERE id = ?"
-    connection.exec_driver_sql(_sql(connection, sql), (state, reason, message_id))
+    connection.exec_driver_sql(positional(connection, sql), (state, reason, message_id))
 
 
 def count_arrival(connection: Connection, sha256: str) -> None:
     """Write that the file of this content came once more."""
     sql = "UPDATE message SET arrivals = arrivals + 1 WHERE sha256 = ? AND mailbox IS NULL"
-    connection.exec_driver_sql(_sql(connection, sql), (sha256,))
+    connection.exec_driver_sql(positional(connection, sql), (sha256,))
 
 
 def known(connection: Connection, sha256: str) -> str | None:
     """The state of the first message with this content, or None when it never came."""
     sql = "SELECT state FROM message WHERE sha256 = ? ORDER BY state = 'duplicate', id LIMIT 1"
-    state: str | None = connection.exec_driver_sql(_sql(connection, sql), (sha256,)).scalar()
+    state: str | None = connection.exec_driver_sql(positional(connection, sql), (sha256,)).scalar()
     return state
 
 
 def keep_original(connection: Connection, sha256: str, content: bytes, *, now: int) -> None:
     """Keep the bytes of a message under their hash; bytes that are kept already stay as they are."""
-    held = connection.exec_driver_sql(_sql(connection, "SELECT 1 FROM original WHERE sha256 = ?"), (sha256,))
-    if held.first() is not None:
-        return
     packed = zlib.compress(content, 1)
     compression, kept = ("zlib", packed) if len(packed) < len(content) else ("none", content)
     sql = "INSERT INTO original (sha256, compression, content, stored_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-    connection.exec_driver_sql(_sql(connection, sql), (sha256, compression, kept, now))
+    connection.exec_driver_sql(positional(connection, sql), (sha256, compression, kept, now))
 
 
 def original(connection: Connection, sha256: str) -> bytes:
     """The bytes of a message as they came. Raises StoreError when they are not kept (any more)."""
     sql = "SELECT compression, content FROM original WHERE sha256 = ?"
-    row = connection.exec_driver_sql(_sql(connection, sql), (sha256,)).first()
+    row = connection.exec_driver_sql(positional(connection, sql), (sha256,)).first()
     if row is None:
         raise StoreError(f"the original of {sha256} is not kept")
     return zlib.decompress(row.content) if row.compression == "zlib" else bytes(row.content)
@@ -149,12 +145,3 @@ _AGAIN = (
 _RECORD_FILE = f"{_INSERT} ON CONFLICT (sha256) WHERE mailbox IS NULL {_AGAIN}"
 _RECORD_UNREAD = f"{_INSERT} ON CONFLICT (place) WHERE mailbox IS NULL AND sha256 IS NULL {_AGAIN}"
 _RECORD_MAIL = f"{_INSERT} ON CONFLICT (mailbox, folder, uidvalidity, uid) WHERE mailbox IS NOT NULL {_AGAIN}"
-
-
-def _sql(connection: Connection, statement: str) -> str:
-    return _with_format_marks(statement) if connection.dialect.name == "postgresql" else statement
-
-
-@cache
-def _with_format_marks(statement: str) -> str:
-    return statement.replace("?", "%s")

@@ -36,6 +36,13 @@ class OpenStore:
         """A number that grows with every change of what a screen shows."""
         return self.read(lambda connection: int(connection.execute(select(generation.c.number)).scalar_one()))
 
+    def close(self) -> None:
+        """Give the connections back; the store opens again when it is next used."""
+        for name in ("writer", "_reader"):
+            engine = self.__dict__.pop(name, None)
+            if engine is not None:
+                engine.dispose()
+
     @cached_property
     def writer(self) -> Engine:
         """The writing engine, for functions of the store that take their own transactions."""

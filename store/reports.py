@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, Row, Table, func, select
 
 from knowledge.identify import SenderName
-from store.engine import insert_sql
+from store.engine import insert_sql, positional
 from store.office import ensure_domain
 from store.schema import auth_result, override_reason, record, sender, source
 from store.schema import report as report_table
@@ -38,11 +38,12 @@ class Saved:
 
 @dataclass(slots=True)
 class _Known:
-    """Ids met in this run, so that most records need no query. Void after a rollback."""
+    """What was met in this run, so that most records need no query. Void after a rollback."""
 
     domains: dict[str, int] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
     pointers: dict[str, str | None] = field(default_factory=dict)
+    names: dict[tuple[str, str], SenderName] = field(default_factory=dict)
     senders: dict[tuple[int, str], int] = field(default_factory=dict)
     next_report: dict[int, int] = field(default_factory=dict)
     next_sender: dict[int, int] = field(default_factory=dict)
@@ -58,13 +59,17 @@ class ReportWriter:
         self._engine = engine
         self._name_sender = name_sender
         self._reporter_label = reporter_label
-        self._known = _Known()
-        self._roll_up = RollUp()
+        self.forget()
 
     def forget(self) -> None:
         """Call after a rollback: ids of rows that were not committed are void."""
         self._known = _Known()
+        self._start()
+
+    def _start(self) -> None:
+        """What is written at the end of a transaction, for all its reports together."""
         self._roll_up = RollUp()
+        self._rows: dict[Table, list[tuple[object, ...]]] = {record: [], auth_result: [], override_reason: []}
 
     def save(self, connection: Connection, report: Report, *, message_id: int, authenticity: str, now: int) -> Saved:
         """Store one report with its records, or find that it is here already."""
@@ -83,10 +88,13 @@ class ReportWriter:
         return Saved(_state(report, relation), domain_id, report_id)
 
     def finish(self, connection: Connection) -> None:
-        """Write the roll-ups of everything saved in this transaction; call once, right before its commit."""
+        """Write the records and roll-ups of all reports saved in this transaction; call right before its commit."""
+        for table, rows in self._rows.items():
+            if rows:
+                connection.exec_driver_sql(insert_sql(table, self._engine), rows)
         self._roll_up.write(connection, self._engine)
-        self._roll_up = RollUp()
-        if len(self._known.sources) > MAX_KNOWN:
+        self._start()
+        if max(len(self._known.sources), len(self._known.names)) > MAX_KNOWN:
             self._known = _Known()
 
     def _domain(self, connection: Connection, name: str, now: int) -> int:
@@ -105,16 +113,22 @@ class ReportWriter:
     def _place(self, connection: Connection, domain_id: int, report: Report, now: int) -> list[Placed]:
         self._learn_sources(connection, report.sources, now)
         facts = {found.ip: found for found in report.sources}
-        senders: dict[tuple[int, str], int] = {}
+        sources = self._known.sources
         placed = []
         for found in report.records:
-            key = (id(found.shape), found.ip)
-            sender_id = senders.get(key)
+            name = self._name(found.shape, facts[found.ip])
+            sender_id = self._known.senders.get((domain_id, name.key))
             if sender_id is None:
-                name = self._name_sender(found.shape, facts[found.ip], self._known.pointers.get(found.ip))
-                sender_id = senders[key] = self._sender(connection, domain_id, name, now)
-            placed.append(Placed(found, self._known.sources[found.ip], sender_id))
+                sender_id = self._add_sender(connection, domain_id, name, now)
+            placed.append(Placed(found, sources[found.ip], sender_id))
         return placed
+
+    def _name(self, shape: Shape, facts: SourceFacts) -> SenderName:
+        key = (shape.digest, facts.ip)
+        name = self._known.names.get(key)
+        if name is None:
+            name = self._known.names[key] = self._name_sender(shape, facts, self._known.pointers.get(facts.ip))
+        return name
 
     def _learn_sources(self, connection: Connection, sources: Iterable[SourceFacts], now: int) -> None:
         unknown = [found for found in sources if found.ip not in self._known.sources]
@@ -126,12 +140,11 @@ class ReportWriter:
                 self._insert_sources(connection, new, now)
 
     def _remember_sources(self, connection: Connection, addresses: list[str]) -> None:
-        rows = connection.execute(
-            select(source.c.id, source.c.ip, source.c.ptr, source.c.ptr_confirmed).where(source.c.ip.in_(addresses))
-        )
-        for row in rows:
-            self._known.sources[row.ip] = row.id
-            self._known.pointers[row.ip] = row.ptr if row.ptr_confirmed else None
+        marks = ", ".join("?" * len(addresses))
+        sql = positional(connection, f"SELECT id, ip, ptr, ptr_confirmed FROM source WHERE ip IN ({marks})")  # noqa: S608 - marks only
+        for source_id, ip, ptr, confirmed in connection.exec_driver_sql(sql, tuple(addresses)):
+            self._known.sources[ip] = source_id
+            self._known.pointers[ip] = ptr if confirmed else None
 
     def _insert_sources(self, connection: Connection, new: list[SourceFacts], now: int) -> None:
         next_id = (connection.scalar(select(func.max(source.c.id))) or 0) + 1
@@ -141,10 +154,9 @@ class ReportWriter:
             rows.append((next_id + offset, *_source_columns(found), None, None, None, None, now))
         connection.exec_driver_sql(insert_sql(source, self._engine), rows)
 
-    def _sender(self, connection: Connection, domain_id: int, name: SenderName, now: int) -> int:
+    def _add_sender(self, connection: Connection, domain_id: int, name: SenderName, now: int) -> int:
         key = (domain_id, name.key)
-        if key not in self._known.senders:
-            self._load_senders(connection, domain_id)
+        self._load_senders(connection, domain_id)
         if key not in self._known.senders:
             self._known.senders[key] = self._known.next_sender[domain_id]
             self._known.next_sender[domain_id] += 1
@@ -164,14 +176,9 @@ class ReportWriter:
         self, connection: Connection, domain_id: int, report_id: int, facts: "_ReportRow", placed: list[Placed]
     ) -> None:
         connection.exec_driver_sql(insert_sql(report_table, self._engine), [(domain_id, report_id, *facts.columns())])
-        for table, rows in (
-            (record, _record_rows(domain_id, report_id, placed)),
-            (auth_result, _auth_rows(domain_id, report_id, placed)),
-            (override_reason, _reason_rows(domain_id, report_id, placed)),
-        ):
-            found = list(rows)
-            if found:
-                connection.exec_driver_sql(insert_sql(table, self._engine), found)
+        self._rows[record].extend(_record_rows(domain_id, report_id, placed))
+        self._rows[auth_result].extend(_auth_rows(domain_id, report_id, placed))
+        self._rows[override_reason].extend(_reason_rows(domain_id, report_id, placed))
 
 
 def key_hash(report: Report) -> str:
@@ -189,17 +196,8 @@ def key_hash(report: Report) -> str:
 
 def _relation(connection: Connection, domain_id: int, report: Report) -> tuple[str | None, int | None]:
     """What the report is to those stored of the same domain and period, and the id of the one it relates to."""
-    columns = report_table.c
-    alike = connection.execute(
-        select(columns.id, columns.key_hash, columns.content_hash, columns.org_name, columns.report_id)
-        .where(
-            columns.domain_id == domain_id,
-            columns.first_day == _first_day(report),
-            columns.begin_at == report.begin,
-            columns.end_at == report.end,
-        )
-        .order_by(columns.id)
-    ).all()
+    period = (domain_id, _first_day(report), report.begin, report.end)
+    alike = connection.exec_driver_sql(positional(connection, _ALIKE), period).all()
     for name, test in _RELATIONS:
         found = next((row for row in alike if test(row, report)), None)
         if found is not None:
@@ -207,6 +205,10 @@ def _relation(connection: Connection, domain_id: int, report: Report) -> tuple[s
     return None, None
 
 
+_ALIKE = """
+SELECT id, key_hash, content_hash, org_name, report_id FROM report
+WHERE domain_id = ? AND first_day = ? AND begin_at = ? AND end_at = ? ORDER BY id
+"""
 _Alike = Row[Any, Any, Any, Any, Any]
 _Test = Callable[[_Alike, Report], bool]
 

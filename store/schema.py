@@ -292,9 +292,7 @@ record = Table(
     Column("raw", Text, nullable=True),
     Column("repairs", Text, nullable=True),
     PrimaryKeyConstraint("domain_id", "report_id", "number"),
-    ForeignKeyConstraint(
-        ["domain_id", "report_id"], ["report.domain_id", "report.id"], ondelete="CASCADE"
-    ),
+    ForeignKeyConstraint(["domain_id", "report_id"], ["report.domain_id", "report.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["domain_id", "sender_id"], ["sender.domain_id", "sender.id"]),
     CheckConstraint("messages BETWEEN 0 AND 2147483647", name="messages"),
     _one_of("disposition", DISPOSITIONS, "disposition"),

@@ -5,6 +5,7 @@ they are equal) or in `repairs`, so that nothing is repaired silently.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,8 @@ class Shape:
         return self.dkim_aligned or self.spf_aligned
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One `<record>`: `messages` mails of one shape from one address.
+class Record(NamedTuple):
+    """One `<record>`: `messages` mails of one shape from one address. A tuple, because there are so many.
 
     `ip` is canonical text, or "" when the reporter gave no usable address. `messages` is 0 when the count could not
     be read. `bad` names what could not be read, `raw` what the reporter wrote there.

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from corpus_folder import CORPUS
 
-HERE = Path(__file__).parent
-CORPUS = Path(os.environ.get("SEKISHO_CORPUS") or HERE.parent.parent / "shared" / "corpus")
-
-pytest_plugins = sorted(plugin.stem for plugin in HERE.glob("servers_*.py"))
+pytest_plugins = sorted(plugin.stem for plugin in Path(__file__).parent.glob("servers_*.py"))
+# They may import each other; pytest has to know of all before the first is imported.
+pytest.register_assert_rewrite(*pytest_plugins)
 
 
 def _has_chromium() -> bool:

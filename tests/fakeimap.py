@@ -41,7 +41,7 @@ def usual_answers(capabilities: str = CAPABILITIES) -> dict[str, list[bytes]]:
 
 @dataclass
 class FakeImap:
-    """`with FakeImap(answers) as server:` listens on `server.port`, with `context` by TLS from the start or STARTTLS."""
+    """`with FakeImap(answers) as server:` listens on `server.port`; `context` is for TLS from the start or STARTTLS."""
 
     answers: Mapping[str, list[bytes]]
     context: ssl.SSLContext | None = None

@@ -1,150 +1,76 @@
-"""A small store whose every number is written by hand, saved through the store's own functions.
+"""The small store that the screens are tested with; every number of it is written by hand.
 
-Two customers and an unassigned domain, five days of mail before `TODAY`:
-
-    shop.example.jp    Sakura (customer)   p=none
-    firm.example.com   Tanaka (customer)   p=quarantine, sp=reject
-    stray.example.net  unassigned          p=none; its texts are hostile
+shop.example.jp    Sakura      p=none        30 days: 1,226 messages, 1,204 passed; 9 more in a forged report
+firm.example.com   Tanaka      p=quarantine  30 days: 40 messages, 30 passed; 5 messages 60 days ago
+old.example.com    Tanaka      p=reject      nothing in the last 30 days; 8 messages, all passed, 45 days ago
+quiet.example.jp   Sakura      no report
+stray.example.net  unassigned  p=none        30 days: 7 messages, 7 passed; its reporter's texts are hostile
 """
 
-import hashlib
-from dataclasses import dataclass, replace
-from pathlib import Path
+from store_builder import fill, line, report
 
-from knowledge.identify import SenderName
-from store import accounts, ledger, office
-from store.migrate import upgrade
+from store import accounts, office
 from store.opened import OpenStore
-from store.reports import ReportWriter
-from store.values import Policy, Record, Report, Shape, SourceFacts
+from store.values import Report
 
-DAY_SECONDS = 86_400
-TODAY = 20_781
-NOW = TODAY * DAY_SECONDS + 12 * 3600
-PASSWORD = "tsuyoi aikotoba desu"
+PASSWORD = "nagai aikotoba desu"
 HOSTILE = (
     "<img src=https://evil.example/x.png onerror=alert(1)> ![x](https://evil.example/y.png) "
     "=cmd|' /C'!A0 $\\frac{1}{2}$ \u202e:red[x]"
 )
+OWN, CLOUD, SPOOF, ODD = "192.0.2.10", "198.51.100.7", "203.0.113.66", "2001:db8::25"
 
 
-@dataclass(frozen=True)
-class Line:
-    """One record: address, messages, and how they fared."""
-
-    ip: str
-    messages: int
-    dkim: bool
-    spf: bool
-    disposition: str = "none"
-    header_from: str | None = None
+def fill_store(url: str, today: int) -> None:
+    """Save every report, as seen on the UTC day `today`, and the accounts of `add_people`."""
+    customers = {"Sakura": ["shop.example.jp", "quiet.example.jp"], "Tanaka": ["firm.example.com", "old.example.com"]}
+    fill(url, reports(today), customers=customers, senders={OWN: "Own server", CLOUD: "Cloud", ODD: HOSTILE})
+    add_people(url)
 
 
-SOURCES = {
-    "192.0.2.10": SourceFacts("192.0.2.10", "JP", 64496, "Example Hosting", "example.net", "Example Mail", "hosting"),
-    "198.51.100.7": SourceFacts("198.51.100.7", "US", 64497, "Example Cloud", "example.com", None, None),
-    "203.0.113.66": SourceFacts("203.0.113.66", None, None, None, None, None, None),
-    "2001:db8::25": SourceFacts("2001:db8::25", "DE", 64498, HOSTILE, None, HOSTILE, None),
-}
-
-
-def shape(line: Line, domain: str) -> Shape:
-    header_from = line.header_from or domain
-    words = f"{header_from} {line.dkim} {line.spf} {line.disposition}"
-    digest = hashlib.sha256(words.encode()).hexdigest()
-    return Shape(header_from, header_from, None, line.disposition, line.dkim, line.spf, "none", (), (), (), digest)
-
-
-def report(
-    domain: str, days_ago: int, lines: list[Line], *, org: str = "Example Mailboxes", p: str = "none", sp: str = "none"
-) -> Report:
-    """A report of one UTC day, `days_ago` before TODAY."""
-    begin = (TODAY - days_ago) * DAY_SECONDS
-    records = tuple(Record(line.ip, line.messages, shape(line, domain)) for line in lines)
-    return Report(
-        part="report.xml",
-        org_name=org,
-        email="reports@example.net",
-        report_id=f"{domain}-{days_ago}-{org}",
-        begin=begin,
-        end=begin + DAY_SECONDS - 1,
-        policy=Policy(domain, p, sp, None, "r", "r", 100, None, None, None),
-        records=records,
-        sources=tuple(SOURCES[ip] for ip in dict.fromkeys(line.ip for line in lines)),
-        counted_records=len(records),
-        counted_messages=sum(line.messages for line in lines),
-        content_hash=hashlib.sha256(repr((domain, days_ago, lines, org)).encode()).hexdigest(),
-    )
-
-
-def reports() -> list[tuple[Report, str]]:
-    """Every report with the authenticity of its mail. shop.example.jp: 1,226 messages, 1,204 passed, 3 days."""
-    own, cloud, spoof, odd = "192.0.2.10", "198.51.100.7", "203.0.113.66", "2001:db8::25"
-    shop, firm, stray = "shop.example.jp", "firm.example.com", "stray.example.net"
+def reports(today: int) -> list[tuple[Report, str]]:
+    """Every report with the authenticity of its mail."""
+    both = line(OWN, 600, dkim=True, spf=True)
+    mixed = [line(OWN, 30, dkim=True), line(SPOOF, 10, disposition="quarantine")]
     return [
-        (report(shop, 3, [Line(own, 600, True, True), Line(cloud, 100, True, False)]), "pass"),
-        (report(shop, 2, [Line(own, 400, False, True), Line(spoof, 22, False, False)]), "pass"),
-        (report(shop, 1, [Line(own, 104, True, True)], org="Other Mailboxes"), "unverified"),
-        (report(shop, 1, [Line(spoof, 9, False, False)], org="Forged Mailboxes"), "fail"),
-        (replace(report(shop, 4, []), report_id="empty"), "pass"),
-        (
-            report(
-                firm,
-                2,
-                [Line(own, 30, True, True), Line(spoof, 10, False, False, "quarantine")],
-                p="quarantine",
-                sp="reject",
-            ),
-            "pass",
-        ),
-        (
-            report(firm, 60, [Line(cloud, 5, False, False, "reject")], p="quarantine", sp="reject"),
-            "pass",
-        ),
-        (report(stray, 1, [Line(odd, 7, False, True, header_from="stray.example.net")], org=HOSTILE), "unverified"),
+        (report("shop.example.jp", today - 3, [both, line(CLOUD, 100, dkim=True)], org="Mailboxes"), "pass"),
+        (report("shop.example.jp", today - 2, [line(OWN, 400, spf=True), line(SPOOF, 22)], org="Mailboxes"), "pass"),
+        (report("shop.example.jp", today - 1, [line(OWN, 104, dkim=True, spf=True)], org="Others"), "unverified"),
+        (report("shop.example.jp", today - 1, [line(SPOOF, 9)], org="Forged"), "fail"),
+        (report("shop.example.jp", today - 4, [], org="Mailboxes"), "pass"),
+        (report("firm.example.com", today - 2, mixed, p="quarantine", sp="reject"), "pass"),
+        (report("firm.example.com", today - 60, [line(CLOUD, 5)], p="quarantine", sp="reject"), "pass"),
+        (report("old.example.com", today - 45, [line(OWN, 8, spf=True)], p="reject", sp="reject"), "pass"),
+        (report("stray.example.net", today - 1, [line(ODD, 7, spf=True)], org=HOSTILE, report_id=HOSTILE), "pass"),
     ]
 
 
-def name_sender(shape: Shape, source: SourceFacts, ptr: str | None) -> SenderName:
-    """The test's own naming: one sender per network."""
-    return SenderName(f"as:{source.asn}", source.as_name or "unknown", "network" if source.asn else "unknown", "as")
-
-
-def make_store(path: Path) -> str:
-    """A store at `path` with accounts, customers and every report; its address."""
-    url = empty_store(path)
+def add_people(url: str) -> None:
+    """Accounts with PASSWORD: `operator` (ja), `staff` (en) and, where there is a customer Sakura, `sakura` (ja)."""
     store = OpenStore(url)
-
-    def fill(connection) -> None:
-        writer = ReportWriter(store.writer, name_sender, lambda org_name, _email: org_name)
-        run = ledger.start_run(connection, "ingest", now=NOW)
-        for number, (found, authenticity) in enumerate(reports()):
-            entry = ledger.Entry(f"{number}.xml", f"{number:064d}", 1000, "stored", authenticity=authenticity)
-            message = ledger.record_message(connection, entry, run_id=run, now=NOW)
-            writer.save(connection, found, message_id=message, authenticity=authenticity, now=NOW)
-        writer.finish(connection)
-        office.assign_domain(connection, "shop.example.jp", "Sakura", now=NOW)
-        office.assign_domain(connection, "firm.example.com", "Tanaka", now=NOW)
-        ledger.raise_generation(connection)
-
-    store.write(fill)
-    return url
+    names = store.read(lambda connection: {customer.name for customer in office.customers(connection)})
+    people = [("operator", "operator", None, "ja"), ("staff", "staff", None, "en")]
+    people += [("sakura", "customer", "Sakura", "ja")] if "Sakura" in names else []
+    for name, role, customer, language in people:
+        store.write(
+            lambda connection, name=name, role=role, customer=customer, language=language: accounts.add_account(
+                connection, name, PASSWORD, role=role, customer=customer, language=language, now=0
+            )
+        )
+    store.close()
 
 
-def empty_store(path: Path) -> str:
-    """A store with two customers and three accounts (all with PASSWORD), and no report."""
-    url = f"sqlite:///{path}"
-    upgrade(url)
+def token_of(url: str, name: str, now: int) -> str:
+    """A fresh session of an account."""
+    store = OpenStore(url)
+    account = store.read(lambda connection: accounts.account_of(connection, name))
+    token = store.write(lambda connection: accounts.create_session(connection, account.id, now=now))
+    store.close()
+    return token
 
-    def fill(connection) -> None:
-        for customer in ("Sakura", "Tanaka"):
-            office.add_customer(connection, customer, language="ja", now=NOW)
-        for name, role, customer, language in (
-            ("operator", "operator", None, "ja"),
-            ("staff-en", "staff", None, "en"),
-            ("sakura", "customer", "Sakura", "ja"),
-        ):
-            accounts.add_account(connection, name, PASSWORD, role=role, customer=customer, language=language, now=NOW)
 
-    OpenStore(url).write(fill)
-    return url
+def end(url: str, token: str, now: int) -> None:
+    """End a session as another tab would."""
+    store = OpenStore(url)
+    store.write(lambda connection: accounts.end_session(connection, token, now=now))
+    store.close()

@@ -11,7 +11,6 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Certificates, make_certificates
+from ports import free_port, wait_for_port
 
 PASSWORD = 'pass "word" \\ {3} パス'
 TOKEN_KEY = b"signing-key-of-the-tests-0123456789abcdef"
@@ -69,24 +69,6 @@ def stop_dovecot(server: Dovecot) -> None:
     until = time.monotonic() + _START_SECONDS
     while pid.exists() and time.monotonic() < until:
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def wait_for_port(port: int) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 def _write_configuration(server: Dovecot) -> None:
@@ -174,7 +156,7 @@ service stats {{
 def _utf7(name: str) -> str:
     from imapclient.imap_utf7 import encode  # the server spells its folders so on disk (RFC 3501 section 5.1.3)
 
-    return encode(name).decode("ascii")
+    return str(encode(name), "ascii")
 
 
 def add_folder(server: Dovecot, user: str, folder: str = "INBOX") -> Path:

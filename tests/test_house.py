@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,17 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
             assert pin is not None, f"run scripts/lock: {requirement} is not locked"
             assert pin in requirement.specifier, f"run scripts/lock: {requirement}, not {pin}"
     assert run_time.items() <= tests.items()
+
+
+def test_every_package_that_the_product_imports_is_asked_for_by_name() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = {canonicalize_name(Requirement(each).name) for each in project["dependencies"]}
+    taken = {package for room in ARROWS for name in rooms(room) for package in imported(name)} - ARROWS.keys()
+    sources = packages_distributions()
+
+    foreign = {package for package in taken if package not in sys.stdlib_module_names and package in sources}
+    assert foreign >= {"pydantic", "sqlalchemy", "streamlit"}
+    assert {package for package in foreign if asked.isdisjoint(map(canonicalize_name, sources[package]))} == set()
 
 
 def test_the_architecture_fits_on_a_hundred_lines() -> None:

