@@ -7,18 +7,19 @@
 import difflib
 import ipaddress
 import os
+import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 PREFIX = "SEKISHO_"
@@ -69,6 +70,55 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _each(check: Callable[[str], str], wanted: str) -> Callable[[object], tuple[str, ...]]:
+    """A validator of a list of texts; a variable gives them with commas between."""
+
+    def checked(value: object) -> tuple[str, ...]:
+        texts = [text.strip() for text in value.split(",") if text.strip()] if isinstance(value, str) else value
+        try:
+            if isinstance(texts, list | tuple):
+                return tuple(check(text) for text in texts)
+        except (TypeError, AttributeError, ValueError):
+            pass
+        raise ValueError(f"must be a list of {wanted}")
+
+    return checked
+
+
+def name_server(text: str) -> tuple[str, int]:
+    """Address and port of a name server: 192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353."""
+    bare = re.fullmatch(r"\[(.+)\]:(\d+)", text) or re.fullmatch(r"([\d.]+):(\d+)", text)
+    address, port = bare.groups() if bare else (text, "53")
+    if not 0 < int(port) < 65536:
+        raise ValueError("no port")
+    return str(ipaddress.ip_address(address)), int(port)
+
+
+def _name_server(text: str) -> str:
+    name_server(text)
+    return text
+
+
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text.strip()))
+
+
+def _host_name(text: str) -> str:
+    name = text.strip().lower().removesuffix(".")
+    if len(name) > 253 or not re.fullmatch(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]+", name):
+        raise ValueError("no host name")
+    return name
+
+
+NameServers = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_each(_name_server, "IP addresses like 192.0.2.53 or 192.0.2.53:5353"))
+]
+Networks = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_each(_network, "networks like 192.0.2.0/24 without host bits"))
+]
+HostNames = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_each(_host_name, "host names in ASCII like mail.example.jp"))
+]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -126,6 +176,35 @@ class Knowledge(BaseModel):
     )
 
 
+class Lookup(BaseModel):
+    """How DNS is asked, and how much of a night that may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    nameservers: NameServers = Field(
+        (),
+        description="Addresses of the name servers to ask, with a port where it is not 53; empty for this machine's.",
+    )
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        2.0, description="Seconds that one question may take, repetition included."
+    )
+    at_once: Annotated[int, Field(ge=1, le=500)] = Field(64, description="Questions that may be open at the same time.")
+    sources_per_run: Positive = Field(2_000, description="Addresses whose host name one run asks for at most.")
+    seconds_per_run: Positive = Field(60, description="Seconds after which a run stops asking for host names.")
+    found_days: Positive = Field(30, description="Days after which a host name that was found is asked for again.")
+    absent_days: Positive = Field(7, description="Days after which an address without a host name is asked for again.")
+    failed_hours: Positive = Field(6, description="Hours after which a question that failed is asked again.")
+
+
+class OwnInfrastructure(BaseModel):
+    """Your own shared mail servers; what they send is one sender in every domain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    networks: Networks = Field((), description="Networks in which only your own mail servers stand.")
+    hosts: HostNames = Field((), description="Host names of your own mail servers, each with everything below it.")
+
+
 class Settings(BaseSettings):
     """All options together; `load` makes one, and it never changes."""
 
@@ -147,6 +226,8 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     dashboard: Dashboard = Dashboard()
     knowledge: Knowledge = Knowledge()
+    lookup: Lookup = Lookup()
+    own_infrastructure: OwnInfrastructure = OwnInfrastructure()
 
     @classmethod
     def settings_customise_sources(

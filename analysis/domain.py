@@ -78,7 +78,7 @@ def build(connection: Connection, scope: Scope, name: str, period: Period, *, ro
         senders=senders[:rows],
         sender_total=len(senders),
         sources=frames.sources(connection, scope, name, period, top),
-        source_total=top.total,
+        source_total=frames.source_total(connection, scope, name, period),
         reporters=frames.reporters(connection, scope, name, period),
         reports=frames.reports(connection, scope, name, period, rows),
         report_total=frames.report_total(connection, scope, name, period),

@@ -125,14 +125,6 @@ class SenderRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TopSources:
-    """Ids of the sources with most messages, most first (equal ones by id), and how many sources there are in all."""
-
-    source_ids: tuple[int, ...]
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class SourceRow:
     """An IP address's counted mail in a period, in messages; `ip` is "" when reporters gave no usable address.
 
@@ -322,27 +314,36 @@ def report_counts(connection: Connection, scope: Scope, period: Period) -> tuple
 
 def senders(connection: Connection, scope: Scope, name: str, period: Period) -> tuple[SenderRow, ...]:
     """Every sender of domain `name` with counted mail in the period; most messages first, then by key."""
-    sums = _sums(scope, name, period, traffic_source.c.sender_id)
-    columns = (sender.c.key, sender.c.name, sender.c.kind, *_figures(sums))
-    joined = domain.join(sender, sender.c.domain_id == domain.c.id).join(sums, sums.c.sender_id == sender.c.id)
-    rows = connection.execute(select(*columns).select_from(joined).where(_named(name)))
-    return tuple(sorted((SenderRow(*row) for row in rows), key=lambda row: (-row.messages, row.key)))
+    figures = (_sum(traffic_source.c[column]) for column in _SUMMED)
+    columns = (sender.c.key, sender.c.name, sender.c.kind, *figures, func.count(traffic_source.c.day).label("days"))
+    sent = (traffic_source.c.domain_id == sender.c.domain_id, traffic_source.c.sender_id == sender.c.id)
+    # Outer, so that SQLite seeks each sender's range of days in the covering index and never sorts.
+    joined = domain.join(sender).outerjoin(traffic_source, and_(*sent, *_counted_traffic(period)))
+    statement = select(*columns).select_from(joined).where(_allowed(scope), _named(name))
+    rows = connection.execute(statement.group_by(sender.c.domain_id, sender.c.id))
+    found = (SenderRow(*row[:-1]) for row in rows if row.days)
+    return tuple(sorted(found, key=lambda row: (-row.messages, row.key)))
 
 
-def top_sources(connection: Connection, scope: Scope, name: str, period: Period, limit: int) -> TopSources:
-    """The `limit` sources of domain `name` with most counted messages in the period."""
-    columns = (traffic_source.c.source_id, _sum(traffic_source.c.messages).label("messages"))
-    ranked = _traffic(columns, scope, name, period).group_by(traffic_source.c.source_id).cte("ranked")
-    total = select(func.count()).select_from(ranked).scalar_subquery().label("total")
-    order = (ranked.c.messages.desc(), ranked.c.source_id)
-    rows = connection.execute(select(ranked.c.source_id, total).order_by(*order).limit(limit)).all()
-    return TopSources(tuple(row.source_id for row in rows), rows[0].total if rows else 0)
+def source_total(connection: Connection, scope: Scope, name: str, period: Period) -> int:
+    """How many sources of domain `name` have counted mail in the period."""
+    each = _traffic((traffic_source.c.source_id,), scope, name, period).group_by(traffic_source.c.source_id)
+    found: int = connection.execute(select(func.count()).select_from(each.subquery())).scalar_one()
+    return found
+
+
+def top_sources(connection: Connection, scope: Scope, name: str, period: Period, limit: int) -> tuple[int, ...]:
+    """The ids of the `limit` sources of domain `name` with most counted messages, most first, equal ones by id."""
+    messages = _sum(traffic_source.c.messages)
+    statement = _traffic((traffic_source.c.source_id,), scope, name, period).group_by(traffic_source.c.source_id)
+    order = (messages.desc(), traffic_source.c.source_id)
+    return tuple(connection.execute(statement.order_by(*order).limit(limit)).scalars())
 
 
 def sources(
-    connection: Connection, scope: Scope, name: str, period: Period, chosen: TopSources
+    connection: Connection, scope: Scope, name: str, period: Period, chosen: Sequence[int]
 ) -> tuple[SourceRow, ...]:
-    """The figures of the chosen sources of domain `name`; most counted messages first, then by address."""
+    """The figures of the sources of domain `name` with the ids `chosen`; most messages first, then by address."""
     sums = _sums(scope, name, period, traffic_source.c.source_id, chosen=chosen)
     columns = (*_source_facts(), *_figures(sums))
     rows = connection.execute(select(*columns).select_from(sums.join(source, source.c.id == sums.c.source_id)))
@@ -480,13 +481,13 @@ def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
 
 
 def _sums(
-    scope: Scope, name: str | None, period: Period, *keys: ColumnElement[int], chosen: TopSources | None = None
+    scope: Scope, name: str | None, period: Period, *keys: ColumnElement[int], chosen: Sequence[int] | None = None
 ) -> FromClause:
     """Counted messages of a period by `keys`: a sub-query of the keys and of _SUMMED."""
     summed = (_sum(traffic_source.c[column]).label(column) for column in _SUMMED)
     statement = _traffic((*keys, *summed), scope, name, period).group_by(*keys)
     if chosen is not None:
-        statement = statement.where(traffic_source.c.source_id.in_(chosen.source_ids))
+        statement = statement.where(traffic_source.c.source_id.in_(chosen))
     return statement.subquery()
 
 
@@ -494,8 +495,11 @@ def _traffic(
     columns: Sequence[ColumnElement[Any]], scope: Scope, name: str | None, period: Period
 ) -> Select[tuple[Any, ...]]:
     joined = domain.join(traffic_source, traffic_source.c.domain_id == domain.c.id)
-    counted = (_within(traffic_source.c.day, period), traffic_source.c.authenticity != FAILED)
-    return select(*columns).select_from(joined).where(_allowed(scope), _named(name), *counted)
+    return select(*columns).select_from(joined).where(_allowed(scope), _named(name), *_counted_traffic(period))
+
+
+def _counted_traffic(period: Period) -> tuple[ColumnElement[bool], ...]:
+    return _within(traffic_source.c.day, period), traffic_source.c.authenticity != FAILED
 
 
 def _reports(columns: Sequence[ColumnElement[Any]], scope: Scope, name: str, period: Period) -> Select[tuple[Any, ...]]:

@@ -66,10 +66,14 @@ def body(chance: random.Random, domain: str, kind: str, selector: str) -> str:
     dkim = "pass" if kind in ("own", "dkim", "forwarded") else "fail"
     spf = "pass" if kind in ("own", "spf") else "fail"
     signed = domain if kind != "spoof" else ""
-    envelope = domain if spf == "pass" else service if kind != "forwarded" else f"relay{chance.randrange(40)}.example.net"
+    envelope = (
+        domain if spf == "pass" else service if kind != "forwarded" else f"relay{chance.randrange(40)}.example.net"
+    )
     reason = "<reason><type>local_policy</type><comment>arc=pass</comment></reason>" if kind == "forwarded" else ""
     signature = (
-        f"<dkim><domain>{signed}</domain><selector>{selector}</selector><result>{dkim}</result></dkim>" if signed else ""
+        f"<dkim><domain>{signed}</domain><selector>{selector}</selector><result>{dkim}</result></dkim>"
+        if signed
+        else ""
     )
     extra = f"<dkim><domain>{service}</domain><selector>s{chance.randrange(3)}</selector><result>pass</result></dkim>"
     return (
@@ -90,20 +94,23 @@ def stream(chance: random.Random, domain: str) -> Stream:
     return Stream([address(chance) for _ in range(size)], bodies, chance.paretovariate(1.0))
 
 
-def record(chance: random.Random, streams: list[Stream], weights: list[float]) -> str:
+def record(chance: random.Random, streams: list[Stream], weights: list[float], org_name: str) -> str:
     chosen = chance.choices(streams, weights)[0]
     count = int(min(5_000, chance.paretovariate(0.9)))
-    return (
-        f"<record><row><source_ip>{chance.choice(chosen.addresses)}</source_ip><count>{count}</count>"
-        f"{chance.choice(chosen.bodies)}"
-    )
+    text = chance.choice(chosen.bodies)
+    if org_name == "Outlook.com":  # one row for each recipient domain
+        to = f"<identifiers><envelope_to>to{int(chance.paretovariate(0.5)) % 5_000}.example.net</envelope_to>"
+        text = text.replace("<identifiers>", to)
+    elif chance.random() < 0.3:  # a relay or a tracked return path that hardly comes twice
+        text = text.replace("<envelope_from>", f"<envelope_from>b{chance.randrange(4_000)}.")
+    return f"<record><row><source_ip>{chance.choice(chosen.addresses)}</source_ip><count>{count}</count>{text}"
 
 
 def report(chance: random.Random, number: int, domain: str, streams: list[Stream], records: int) -> str:
     org_name, email, _ = chance.choices(REPORTERS, [weight for *_, weight in REPORTERS])[0]
     begin = (FIRST_DAY + chance.randrange(60)) * DAY
     weights = [found.weight for found in streams]
-    rows = "\n".join(record(chance, streams, weights) for _ in range(records))
+    rows = "\n".join(record(chance, streams, weights, org_name) for _ in range(records))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<feedback><report_metadata>'
         f"<org_name>{org_name}</org_name><email>{email}</email><report_id>{number}.{begin}</report_id>"
@@ -134,7 +141,7 @@ def build(folder: Path, mails: int) -> tuple[int, int]:
     folder.mkdir(parents=True)
     for number in range(mails):
         domain = chance.choices(domains, popularity)[0]
-        rows = int(min(2_000, 1.85 * chance.paretovariate(0.85)))
+        rows = int(min(2_000, 1.6 * chance.paretovariate(0.85)))
         xml = report(chance, number, domain, streams[domain], rows)
         records, size = records + rows, size + len(xml)
         (folder / f"{number:05}.eml").write_bytes(mail(number, xml))

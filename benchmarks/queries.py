@@ -314,7 +314,8 @@ def _domain_queries(days: int) -> list[tuple[str, Query]]:
         "domains": lambda connection: frames.domains(connection, STAFF, name),
         "days": lambda connection: frames.days(connection, STAFF, period, name),
         "senders": lambda connection: frames.senders(connection, STAFF, name, period),
-        "top_sources": lambda connection: frames.top_sources(connection, STAFF, name, period, 100).source_ids,
+        "source_total": lambda connection: (frames.source_total(connection, STAFF, name, period),),
+        "top_sources": lambda connection: frames.top_sources(connection, STAFF, name, period, 100),
         "sources": _sources(name, period),
         "reporters": lambda connection: frames.reporters(connection, STAFF, name, period),
         "reports": lambda connection: frames.reports(connection, STAFF, name, period, 100),
@@ -324,7 +325,7 @@ def _domain_queries(days: int) -> list[tuple[str, Query]]:
 
 
 def _sources(name: str, period: Period) -> Query:
-    """The second of the two statements for the sources; the first is made once, untimed."""
+    """The figures of the largest sources, which are looked up once, untimed."""
     top = cache(lambda connection: frames.top_sources(connection, STAFF, name, period, 100))
     return lambda connection: frames.sources(connection, STAFF, name, period, top(connection))
 

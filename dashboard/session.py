@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 COOKIE = "sekisho_session"
 LANGUAGE_COOKIE = "sekisho_language"
+_LAST_LANGUAGE = "last_language"
 
 
 class Ended(Exception):
@@ -79,8 +80,9 @@ def enter() -> Visit:
     visitor = find(token)
     if visitor is None or token is None:
         raise Ended
-    chosen = st.context.cookies.get(LANGUAGE_COOKIE)
-    return Visit(visitor, token, chosen if chosen in LANGUAGES else visitor.language, now() // 86_400)
+    language = _chosen_language() or visitor.language
+    st.session_state[_LAST_LANGUAGE] = language
+    return Visit(visitor, token, language, now() // 86_400)
 
 
 def read_token() -> str | None:
@@ -94,9 +96,14 @@ def now() -> int:
 
 
 def page_language() -> str:
-    """The language of a page whose reader is not known (any more)."""
+    """The language of a page whose reader is not known (any more): the last one in this tab, else the browser's."""
+    last: str | None = st.session_state.get(_LAST_LANGUAGE)
+    return last or _chosen_language() or language_of(st.context.locale or "")
+
+
+def _chosen_language() -> str | None:
     chosen = st.context.cookies.get(LANGUAGE_COOKIE)
-    return chosen if chosen in LANGUAGES else language_of(st.context.locale or "")
+    return chosen if chosen in LANGUAGES else None
 
 
 def find(token: str | None) -> Visitor | None:

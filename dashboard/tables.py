@@ -13,7 +13,7 @@ import streamlit as st
 from babel import Locale
 
 from analysis.days import DayRow
-from analysis.frames import PublishedPolicy, ReporterRow, ReportRow, SenderRow, SourceRow
+from analysis.frames import FAILED, PublishedPolicy, ReporterRow, ReportRow, SenderRow, SourceRow
 from analysis.overview import DomainRow
 from analysis.rates import PassRate
 from dashboard.charts import Band
@@ -105,10 +105,10 @@ def overview(rows: Sequence[DomainRow], language: str, today: int) -> Table:
                 _("Pass rate by day"),
                 width=_RATE_PIXELS,
                 y_min=0,
-                y_max=1,
+                y_max=100,
                 help=_("One point per UTC day with mail, oldest first."),
             ),
-            lambda row: [rate.share for rate in row.daily if rate.share is not None],
+            lambda row: [forms.held_percent(rate.passed, rate.messages) for rate in row.daily if rate.messages],
         ),
         Column(
             "last_report",
@@ -187,7 +187,7 @@ def reports(rows: Sequence[ReportRow], language: str) -> Table:
         Column("end", st.column_config.TextColumn(_("Until (UTC)")), lambda row: forms.moment(row.end_at)),
         Column("records", _count(_("Records")), lambda row: row.records),
         *_rate_columns(_, lambda row: row.rate),
-        Column("state", st.column_config.TextColumn(_("State")), lambda row: _states(row.states, _)),
+        Column("state", st.column_config.TextColumn(_("State")), lambda row: _standing(row, _)),
         Column(
             "authenticity",
             st.column_config.TextColumn(_("Mail authentication"), help=_("Whether the report's own mail was genuine.")),
@@ -220,8 +220,10 @@ def _customer(name: str | None, _: Translator) -> str:
     return _("unassigned") if name is None else plain(name)
 
 
-def _states(states: Sequence[str], _: Translator) -> str:
-    return _(", ").join(_(STATES.get(state, state)) for state in states) or _("counted")
+def _standing(report: ReportRow, _: Translator) -> str:
+    """Whether the report is counted, and everything else that sets it apart."""
+    forged = [_("not counted: its mail failed authentication")] if report.authenticity == FAILED else []
+    return _(", ").join(forged + [_(STATES.get(state, state)) for state in report.states]) or _("counted")
 
 
 def _country(code: str | None, language: str) -> str:

@@ -1,16 +1,20 @@
 """One streaming pass over a report before anything else reads it: limits, raw identity, its records.
 
-Finds each `<record>`, takes its source IP and count out, and keeps the rest (its *shape*) once per process: a record
-whose shape is known is shown to expat as `<record/>`, so equal records cost one look-up. This is safe because the
-shape was read by expat when it was new, and because a document with comments, CDATA, prefixes or attributes on a
-record is refused here with `NotPlain` and comes back rewritten. Counts and sums are taken from the raw text.
+Finds each `<record>`, takes its source IP and count out, and keeps the rest (its *shape*) once per process. expat reads
+the document with `<record/>` in each record's place, and each new shape is read by itself, so equal records cost one
+look-up. This is safe because a document in which expat sees another number of records than were found (comments,
+CDATA, prefixes, attributes on a record) is refused here with `NotPlain` and comes back rewritten. Counts and sums are
+taken from the raw text.
 """
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.parsers.expat import errors
 
-from ingest.wall import Malformed, Refused, Wall
+from ingest.wall import MAX_RECORD_ELEMENTS, MAX_TEXT, Malformed, Refused, Wall
 from settings import Limits
 
 MAX_RECORD_BYTES = 1_048_576
@@ -27,6 +31,7 @@ _IDENTITY = {
     "report_metadata/date_range/end": "end",
     "policy_published/domain": "domain",
 }
+_UNBOUND_PREFIX = errors.codes[errors.XML_ERROR_UNBOUND_PREFIX]
 _ONCE = {"report_metadata", "policy_published"}
 
 
@@ -34,13 +39,19 @@ class NotPlain(Exception):
     """The document needs `rewrite.plain_form` first."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """Source IP and count as written (None when the record has none as plain text), and its shape's key."""
 
-    ip: bytes | None
-    count: bytes | None
+    ip_text: bytes | None
+    count_text: bytes | None
     shape: bytes
+
+
+class NewRecord(NamedTuple):
+    """The first record of a new shape, as bytes and as a tree without attributes."""
+
+    xml: bytes
+    tree: Element
 
 
 @dataclass(slots=True)
@@ -119,7 +130,7 @@ class Guard:
     """Feed it the document's steps; it yields the records and collects the head.
 
     `known` holds the keys of shapes already normalised in this process. `novel` maps the key of each new shape
-    to the record's bytes until the caller takes them away. `full_limits` is False for mail that nobody named and
+    to its first record until the caller takes them away. `full_limits` is False for mail that nobody named and
     whose policy domain is not in `registered`.
     """
 
@@ -130,13 +141,12 @@ class Guard:
         self._reader = _Reader()
         self._rest = b""
         self._size = 0
-        self._met: set[bytes] = set()
         self._before: list[bytes] = []
         self._after: list[bytes] = []
         self._header_bytes = 0
         self.records = 0
         self.messages = 0
-        self.novel: dict[bytes, bytes] = {}
+        self.novel: dict[bytes, NewRecord] = {}
 
     def feed(self, step: bytes) -> Iterator[RawRecord]:
         """Records completed by this step, in order. Raises Refused, Malformed or NotPlain."""
@@ -168,9 +178,8 @@ class Guard:
             end += 9
             self._keep_between(text[position:start])
             pieces.append(text[position:start])
-            record, piece = self._take(text[start:end])
-            found.append(record)
-            pieces.append(piece)
+            found.append(self._take(text[start:end]))
+            pieces.append(b"<record/>")
             position = end
         cut = start if start >= 0 else max(position, len(text) - 8)
         self._keep_between(text[position:cut])
@@ -178,21 +187,15 @@ class Guard:
         self._rest = text[cut:]
         return found, pieces
 
-    def _take(self, record: bytes) -> tuple[RawRecord, bytes]:
+    def _take(self, record: bytes) -> RawRecord:
         ip, count, rest = _take_out(record)
         key = blake2b(rest, digest_size=16).digest()
         self.records += 1
         if count is not None:
             self.messages += read_count(count) or 0
-        if key in self._met:
-            return RawRecord(ip, count, key), b"<record/>"
-        self._met.add(key)
-        if key in self._known:
-            return RawRecord(ip, count, key), b"<record/>"
-        if b"<record>" in record[8:]:
-            raise Refused("record", "a record inside a record")
-        self.novel[key] = record
-        return RawRecord(ip, count, key), record
+        if key not in self._known and key not in self.novel:
+            self.novel[key] = read_record(record)
+        return RawRecord(ip, count, key)
 
     def _keep_between(self, text: bytes) -> None:
         kept = text if not self.records else text.strip()
@@ -220,6 +223,34 @@ class Guard:
         if self._registered is None:
             return True
         return self._reader.texts.get("domain", "").lower().rstrip(".") in self._registered
+
+
+def read_record(xml: bytes) -> NewRecord:
+    """One record as a tree without attributes. Raises Refused, Malformed or NotPlain, as a whole document does."""
+    if xml.count(b"<") > 2 * MAX_RECORD_ELEMENTS or xml.count(b"=") > MAX_RECORD_ELEMENTS:
+        raise Refused("elements", "more elements or attributes than any honest record has")
+    if b"<record>" in xml[8:]:
+        raise Refused("record", "a record inside a record")
+    if b"<!" in xml or b"<?" in xml:
+        raise NotPlain
+    try:
+        element = fromstring(xml)  # noqa: S314 - it begins with <record>, so no DOCTYPE can stand in it
+    except ParseError as error:
+        if error.code == _UNBOUND_PREFIX:
+            raise NotPlain from None
+        raise Malformed(str(error), at_end=False) from None
+    for child in element.iter():
+        _check_form(child)
+    return NewRecord(xml, element)
+
+
+def _check_form(element: Element) -> None:
+    if "}" in element.tag:
+        raise NotPlain
+    if element.text and len(element.text) > MAX_TEXT and element.text.strip():
+        raise Refused("text", f"a text longer than {MAX_TEXT} characters")
+    if element.attrib:
+        element.attrib.clear()
 
 
 def _take_out(record: bytes) -> tuple[bytes | None, bytes | None, bytes]:

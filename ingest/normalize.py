@@ -1,19 +1,22 @@
 """parsedmarc as a pure function, and the only file that imports it: guarded XML in, frozen values out.
 
-A record is normalised once per *shape* (the record without source IP and count) and remembered. parsedmarc reads the
-shapes of a report in documents of at most 1,000 records, under one constant header, with the shape's number as
-count, so that a record it refuses is known by its number: it is mended once, then kept raw. Words that parsedmarc
-changed or dropped are taken from the XML itself, so that the reporter's own word stays beside the repaired one.
+A record is normalised once per *shape* (the record without source IP and count) and remembered. parsedmarc decides by
+a shape's *structure*: its elements and words, without the free texts (names, selectors, comments) that it passes on
+as they are. It reads each structure once, under one constant header, with a number as count, so that a record that
+it refuses is known by its number: that one is mended once, then kept raw. Free texts, and the words that parsedmarc
+changed or dropped, come from the XML itself, so that the reporter's own word stays beside the repaired one.
 """
 
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from importlib.resources import files
 from typing import Any
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import maxminddb
 import parsedmarc
@@ -21,8 +24,8 @@ import parsedmarc.utils
 from parsedmarc.config import ParserConfig
 
 from ingest import words
-from ingest.guard import Head
-from ingest.wall import Refused
+from ingest.guard import Head, NewRecord
+from ingest.wall import MAX_DEPTH, Refused
 from store.values import AuthResult, Policy, Reason, Record, Shape, SourceFacts
 
 CHUNK = 1_000
@@ -39,8 +42,9 @@ _FILLER = (
     "<dkim>fail</dkim><spf>fail</spf></policy_evaluated></row><identifiers><header_from>example.com</header_from>"
     "</identifiers><auth_results/></record>"
 )
-_IP_TEXT = re.compile(rb"<source_ip>[^<]*</source_ip>")
-_COUNT_TEXT = re.compile(rb"<count>[^<]*</count>")
+# A text that decides nothing in parsedmarc but by being there: all but those of four elements.
+_FREE_TEXT = re.compile(rb"(?<!<disposition)(?<!<dkim)(?<!<spf)(?<!<result)>[^<]+<")
+_BLANKS = re.compile(rb">\s+<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,16 @@ class Heading:
     extra_contact_info: str | None
     errors: tuple[str, ...]
     repairs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What parsedmarc made of a structure: its words; results are those with a domain, by method, in order."""
+
+    disposition: str | None
+    dkim_aligned: bool
+    spf_aligned: bool
+    results: Mapping[str, tuple[str | None, ...]]
 
 
 class _Addresses(dict[str, dict[str, Any]]):
@@ -106,12 +120,15 @@ class Normalizer:
             reverse_dns_map=services,
         )
         self.shapes: dict[bytes, Shape] = {}
+        self._structures: dict[bytes, _Verdict | None] = {}
         self._headings: dict[bytes, Heading] = {}
 
     def forget(self) -> None:
         """Bound the memo between two messages."""
         if len(self.shapes) > MEMO_SHAPES:
             self.shapes.clear()
+        if len(self._structures) > MEMO_SHAPES:
+            self._structures.clear()
         if len(self._headings) > MEMO_SHAPES // 10:
             self._headings.clear()
 
@@ -122,13 +139,13 @@ class Normalizer:
         row = self._addresses.get(ip)
         return SourceFacts(ip, row["country"], row["asn"], row["as_name"], row["as_domain"], row["name"], row["type"])
 
-    def learn(self, novel: Mapping[bytes, bytes]) -> None:
-        """Normalise each new shape (key -> the record's bytes) and remember it."""
-        items = list(novel.items())
-        for start in range(0, len(items), CHUNK):
-            chunk = items[start : start + CHUNK]
-            shapes = self._normalize([xml for _, xml in chunk])
-            self.shapes.update(zip((key for key, _ in chunk), shapes, strict=True))
+    def learn(self, novel: Mapping[bytes, NewRecord]) -> None:
+        """Normalise each new shape (key -> its first record) and remember it."""
+        structures = {key: _structure(record.xml) for key, record in novel.items()}
+        unknown = {found: novel[key].tree for key, found in structures.items() if found not in self._structures}
+        self._structures.update(self._read_structures(unknown))
+        for key, record in novel.items():
+            self.shapes[key] = _shape(self._structures[structures[key]], record)
 
     def heading(self, head: Head) -> Heading:
         """Everything but the records. Raises Refused when the header names no policy domain or reporter."""
@@ -146,19 +163,22 @@ class Normalizer:
             raise Refused("not-normalized", f"parsedmarc: {str(error)[:200]}") from None
         return dict(found)
 
-    def _normalize(self, records: list[bytes]) -> list[Shape]:
-        elements = [_element(record) for record in records]
-        parsed = self._parse_records(dict(enumerate(_placed(record, i) for i, record in enumerate(records))))
-        refused = [i for i in range(len(records)) if i not in parsed]
-        mended = {i: _mended(elements[i], i) for i in refused}
-        parsed |= self._parse_records({i: xml for i, xml in mended.items() if xml})
-        return [_shape(parsed.get(i), elements[i], records[i]) for i in range(len(records))]
+    def _read_structures(self, unknown: Mapping[bytes, Element]) -> dict[bytes, _Verdict | None]:
+        """parsedmarc's verdict on each structure; None where it refuses the record even when mended."""
+        records = dict(enumerate(unknown.values()))
+        for record in records.values():
+            _require_shallow(record, 2)
+        parsed = self._parse_records({number: _placed(record, number) for number, record in records.items()})
+        mended = {number: _mended(record, number) for number, record in records.items() if number not in parsed}
+        parsed |= self._parse_records({number: record for number, record in mended.items() if record is not None})
+        verdicts = (_verdict(parsed[number]) if number in parsed else None for number in records)
+        return dict(zip(unknown, verdicts, strict=True))
 
-    def _parse_records(self, records: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+    def _parse_records(self, records: Mapping[int, Element]) -> dict[int, dict[str, Any]]:
         """Each record that parsedmarc accepts, by its number. The filler keeps a lone refusal from failing all."""
         if not records:
             return {}
-        body = "".join(records.values())
+        body = "".join(ElementTree.tostring(record, encoding="unicode") for record in records.values())
         report = self.parse(f"<feedback>{_HEADER}{_FILLER}{_FILLER}{body}</feedback>")
         return {found["count"] - 1: found for found in report["records"] if found["count"]}
 
@@ -205,12 +225,12 @@ def _constant(xml: bytes, name: bytes) -> bytes:
     return xml[: start + len(name) + 2] + b"0" + xml[end:]
 
 
-def _strip_namespaces(root: ElementTree.Element) -> None:
+def _strip_namespaces(root: Element) -> None:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
 
 
-def _mend_heading(root: ElementTree.Element) -> list[str]:
+def _mend_heading(root: Element) -> list[str]:
     """Give parsedmarc the fields it insists on; each one that had to be filled is named."""
     metadata = root.find("report_metadata")
     if metadata is None or root.find("policy_published") is None:
@@ -225,7 +245,7 @@ def _mend_heading(root: ElementTree.Element) -> list[str]:
     return [words.noted(name, None) for name in repairs]
 
 
-def _policy(published: Mapping[str, Any], element: ElementTree.Element | None) -> tuple[Policy, list[str]]:
+def _policy(published: Mapping[str, Any], element: Element | None) -> tuple[Policy, list[str]]:
     raw = {child.tag: child.text or "" for child in element} if element is not None else {}
     p = words.policy(_text(published["p"]))
     sp = words.policy(_text(published["sp"]))
@@ -256,48 +276,74 @@ def _differs(published: Mapping[str, Any], name: str, text: str) -> bool:
     return name not in published or (name == "pct" and words.percentage(text) is None)
 
 
-def _element(record: bytes) -> ElementTree.Element:
-    return ElementTree.fromstring(record)
+def _structure(xml: bytes) -> bytes:
+    """A record's elements and words, with x for each free text."""
+    return _FREE_TEXT.sub(b">x<", _BLANKS.sub(b"><", xml))
 
 
-def _placed(record: bytes, number: int) -> str:
+def _require_shallow(element: Element, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise Refused("depth", f"elements nested deeper than {MAX_DEPTH}")
+    for child in element:
+        _require_shallow(child, depth + 1)
+
+
+def _verdict(parsed: Mapping[str, Any]) -> _Verdict:
+    evaluated, aligned = parsed["policy_evaluated"], parsed["alignment"]
+    return _Verdict(
+        disposition=_text(evaluated["disposition"]),
+        dkim_aligned=bool(aligned["dkim"]) and words.word(_text(evaluated["dkim"])) == "pass",
+        spf_aligned=bool(aligned["spf"]) and words.word(_text(evaluated["spf"])) == "pass",
+        results={
+            method: tuple(_text(result["result"]) for result in parsed["auth_results"][method])
+            for method in ("dkim", "spf")
+        },
+    )
+
+
+def _placed(record: Element, number: int) -> Element:
     """The record as parsedmarc shall see it: a constant address, and its number as count."""
-    xml = _IP_TEXT.sub(f"<source_ip>{_PLACE_IP}</source_ip>".encode(), record, count=1)
-    return _COUNT_TEXT.sub(f"<count>{number + 1}</count>".encode(), xml, count=1).decode("utf-8")
+    copy = deepcopy(record)
+    for name, text in (("source_ip", _PLACE_IP), ("count", str(number + 1))):
+        place = copy.find(f"row/{name}")
+        if place is not None:
+            place.text = text
+    return copy
 
 
-def _mended(element: ElementTree.Element, number: int) -> str | None:
+def _mended(record: Element, number: int) -> Element | None:
     """A record that parsedmarc refused, with what it insists on filled in; None when it has no sender to name.
 
     Filled in are results that count as `fail`, empty reasons (dropped) and empty results (dropped).
     """
-    copy = ElementTree.fromstring(ElementTree.tostring(element))
+    copy = deepcopy(record)
     row, identifiers = copy.find("row"), _identifiers(copy)
     if row is None or identifiers is None:
         return None
-    evaluated = row.find("policy_evaluated")
-    if evaluated is None:
-        evaluated = ElementTree.SubElement(row, "policy_evaluated")
+    evaluated = _child(row, "policy_evaluated")
     for name, filled in (("disposition", "none"), ("dkim", "fail"), ("spf", "fail")):
         _keep_one(evaluated, name, filled)
     _keep_one(row, "source_ip", _PLACE_IP).text = _PLACE_IP
     _keep_one(row, "count", "").text = str(number + 1)
     _keep_one(identifiers, "header_from", "")
     _drop_empty(evaluated, "reason")
-    results = copy.find("auth_results")
-    if results is None:
-        results = ElementTree.SubElement(copy, "auth_results")
+    results = _child(copy, "auth_results")
     _drop_empty(results, "dkim")
     _drop_empty(results, "spf")
-    return ElementTree.tostring(copy, encoding="unicode")
+    return copy
 
 
-def _identifiers(record: ElementTree.Element) -> ElementTree.Element | None:
+def _child(parent: Element, name: str) -> Element:
+    found = parent.find(name)
+    return found if found is not None else ElementTree.SubElement(parent, name)
+
+
+def _identifiers(record: Element) -> Element | None:
     found = record.find("identifiers")
     return found if found is not None else record.find("identities")
 
 
-def _keep_one(parent: ElementTree.Element, name: str, filled: str) -> ElementTree.Element:
+def _keep_one(parent: Element, name: str, filled: str) -> Element:
     """The only child of that name: further ones are dropped, a missing or empty one is filled."""
     first, *others = parent.findall(name) or [ElementTree.SubElement(parent, name)]
     for other in others:
@@ -307,7 +353,7 @@ def _keep_one(parent: ElementTree.Element, name: str, filled: str) -> ElementTre
     return first
 
 
-def _drop_empty(parent: ElementTree.Element, name: str) -> None:
+def _drop_empty(parent: Element, name: str) -> None:
     for child in parent.findall(name):
         if not len(child):
             parent.remove(child)
@@ -318,45 +364,41 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _shape(parsed: Mapping[str, Any] | None, element: ElementTree.Element, xml: bytes) -> Shape:
-    """The validated shape; the reporter's own words come from `element`."""
-    if parsed is None:
-        return _unreadable(xml)
-    evaluated, identifiers = parsed["policy_evaluated"], parsed["identifiers"]
-    header_from = words.domain(_text(identifiers["header_from"]))
-    reasons = tuple(_reason(child) for child in element.findall("row/policy_evaluated/reason"))
+def _shape(verdict: _Verdict | None, record: NewRecord) -> Shape:
+    """The validated shape: the verdict's words and the record's own texts."""
+    if verdict is None:
+        return _digested(_UNREADABLE, record)
+    tree = record.tree
+    identifiers = _identifiers(tree)
+    header_from = words.domain(_child_text(identifiers, "header_from"))
+    reasons = tuple(_reason(child) for child in tree.findall("row/policy_evaluated/reason"))
     shape = Shape(
         header_from=header_from,
-        envelope_from=_envelope(_child_text(_identifiers(element), "envelope_from")),
-        envelope_to=words.domain(_text(identifiers["envelope_to"])),
-        disposition=words.disposition(_text(evaluated["disposition"])),
-        dkim_aligned=bool(parsed["alignment"]["dkim"]) and words.word(_text(evaluated["dkim"])) == "pass",
-        spf_aligned=bool(parsed["alignment"]["spf"]) and words.word(_text(evaluated["spf"])) == "pass",
+        envelope_from=_envelope(_child_text(identifiers, "envelope_from")),
+        envelope_to=words.domain(_child_text(identifiers, "envelope_to")),
+        disposition=words.disposition(verdict.disposition),
+        dkim_aligned=verdict.dkim_aligned,
+        spf_aligned=verdict.spf_aligned,
         override=next((reason.type for reason in reasons if reason.type != "none"), "none"),
-        auth_results=_auth_results(parsed["auth_results"], element),
+        auth_results=_auth_results(verdict, tree),
         reasons=reasons,
-        repairs=_repairs(element),
+        repairs=_repairs(tree, identifiers),
         digest="",
         bad=None if header_from else "header_from",
-        raw=None if header_from else _raw(xml),
     )
-    return _digested(shape)
+    return _digested(shape, record)
 
 
-def _digested(shape: Shape) -> Shape:
-    return replace(shape, digest=blake2b(repr(shape).encode(), digest_size=16).hexdigest())
+_UNREADABLE = Shape(None, None, None, "unknown", False, False, "none", (), (), (), "", "unreadable")
 
 
-def _unreadable(xml: bytes) -> Shape:
-    shape = Shape(None, None, None, "unknown", False, False, "none", (), (), (), "", "unreadable", _raw(xml))
-    return _digested(shape)
+def _digested(shape: Shape, record: NewRecord) -> Shape:
+    raw = record.xml.decode("utf-8", "replace")[:16_384] if shape.bad else None
+    canonical = ElementTree.tostring(record.tree, "unicode") if shape.bad else repr(shape)
+    return shape._replace(raw=raw, digest=blake2b(canonical.encode(), digest_size=16).hexdigest())
 
 
-def _raw(xml: bytes) -> str:
-    return xml.decode("utf-8", "replace")[:16_384]
-
-
-def _child_text(parent: ElementTree.Element | None, name: str) -> str | None:
+def _child_text(parent: Element | None, name: str) -> str | None:
     """The text of a child; "" for an empty element, None when it is absent."""
     child = parent.find(name) if parent is not None else None
     return None if child is None else (child.text or "").strip()
@@ -369,29 +411,29 @@ def _envelope(text: str | None) -> str | None:
     return words.domain(text.rpartition("@")[2])
 
 
-def _reason(element: ElementTree.Element) -> Reason:
+def _reason(element: Element) -> Reason:
     raw, comment = element.findtext("type"), words.short(element.findtext("comment"))
     found = words.reason_type(raw, comment)
     return Reason(found, None if raw == found else (raw or "")[:100], comment)
 
 
-def _auth_results(parsed: Mapping[str, Any], element: ElementTree.Element) -> tuple[AuthResult, ...]:
+def _auth_results(verdict: _Verdict, record: Element) -> tuple[AuthResult, ...]:
     """Every result in the reporter's order; those without a domain, which parsedmarc drops, stay with None."""
     found = []
     for method in ("dkim", "spf"):
-        kept = iter(parsed[method])
-        for child in element.findall(f"auth_results/{method}"):
-            named = child.findtext("domain") is not None and child.findtext("domain", "") != ""
-            found.append(_auth_result(method, next(kept, {}) if named else {}, child))
+        kept = iter(verdict.results[method])
+        for child in record.findall(f"auth_results/{method}"):
+            named = (child.findtext("domain") or "").strip()
+            found.append(_auth_result(method, next(kept, None) if named else None, child))
     return tuple(found)
 
 
-def _auth_result(method: str, parsed: Mapping[str, Any], child: ElementTree.Element) -> AuthResult:
+def _auth_result(method: str, parsed: str | None, child: Element) -> AuthResult:
     raw = child.findtext("result")
-    result = words.auth_result(_text(parsed.get("result")) if parsed and raw else raw)
+    result = words.auth_result(parsed if parsed and raw else raw)
     return AuthResult(
         method=method,
-        domain=words.domain(_text(parsed.get("domain"))),
+        domain=words.domain(child.findtext("domain")),
         selector=words.short(child.findtext("selector"), 253) if method == "dkim" else None,
         scope=words.short(words.word(child.findtext("scope")), 20) if method == "spf" else None,
         result=result,
@@ -400,21 +442,20 @@ def _auth_result(method: str, parsed: Mapping[str, Any], child: ElementTree.Elem
     )
 
 
-def _repairs(element: ElementTree.Element) -> tuple[str, ...]:
+def _repairs(record: Element, identifiers: Element | None) -> tuple[str, ...]:
     """Each word of the record that is stored otherwise than the reporter wrote it."""
-    identifiers = _identifiers(element)
     found = []
     for name in ("dkim", "spf"):
-        raw = element.findtext(f"row/policy_evaluated/{name}")
+        raw = record.findtext(f"row/policy_evaluated/{name}")
         if raw not in ("pass", "fail"):
             found.append(words.noted(name, raw))
-    raw = element.findtext("row/policy_evaluated/disposition")
+    raw = record.findtext("row/policy_evaluated/disposition")
     if raw != words.disposition(raw):
         found.append(words.noted("disposition", raw))
     for name in ("header_from", "envelope_from", "envelope_to"):
         raw = _child_text(identifiers, name)
         if raw and raw != (_envelope(raw) if name == "envelope_from" else words.domain(raw)):
             found.append(words.noted(name, raw))
-    domains = [child.text for child in element.findall("auth_results/*/domain") if child.text]
+    domains = [child.text for child in record.findall("auth_results/*/domain") if child.text]
     found += [words.noted("auth_results domain", text) for text in domains if text != words.domain(text)]
     return tuple(found)

@@ -164,9 +164,7 @@ def _death(exitcode: int | None) -> Refusal:
     return Refusal("crashed", f"the process that read it stopped unexpectedly (exit code {exitcode})")
 
 
-def _serve(
-    connection: "Connection[Reading, tuple[Message, int]]", limits: Limits, registered: Container[str]
-) -> None:
+def _serve(connection: "Connection[Reading, tuple[Message, int]]", limits: Limits, registered: Container[str]) -> None:
     """A worker's life: read what comes until the other end closes."""
     from ingest.read import Reader  # here only: parsedmarc costs the writing process 0.4 s and 60 MB
 

@@ -96,10 +96,10 @@ class Reader:
         shapes = self._normalizer.shapes
         addresses: dict[bytes | None, str] = {}
         for record in raw:
-            ip = addresses.get(record.ip)
+            ip = addresses.get(record.ip_text)
             if ip is None:
-                ip = addresses[record.ip] = words.ip((record.ip or b"").decode("utf-8", "replace"))
-            count = read_count(record.count) if record.count is not None else None
+                ip = addresses[record.ip_text] = words.ip((record.ip_text or b"").decode("utf-8", "replace"))
+            count = read_count(record.count_text) if record.count_text is not None else None
             shape = shapes[record.shape]
             yield Record(ip, count or 0, shape, _bad(ip, count, shape.bad), _raw(record, ip, count))
 
@@ -156,7 +156,7 @@ def _raw(record: RawRecord, ip: str, count: int | None) -> str | None:
     """What the reporter wrote where address or count could not be read."""
     if ip and count is not None:
         return None
-    written = (record.ip or b"", record.count or b"")
+    written = (record.ip_text or b"", record.count_text or b"")
     return words.short(" ".join(text.decode("utf-8", "replace") for text in written), 200)
 
 

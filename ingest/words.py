@@ -5,6 +5,7 @@ what real reporters send.
 """
 
 import ipaddress
+from functools import lru_cache
 
 from knowledge.names import a_label
 
@@ -80,6 +81,7 @@ def ip(text: str | None) -> str:
     return str(address)
 
 
+@lru_cache(maxsize=65_536)
 def domain(text: str | None) -> str | None:
     """A domain in canonical form; None when empty or not a domain name."""
     return a_label(text) if text and text.strip() else None

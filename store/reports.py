@@ -22,7 +22,7 @@ from store.office import ensure_domain
 from store.schema import auth_result, override_reason, record, sender, source
 from store.schema import report as report_table
 from store.traffic import Placed, RollUp, days_of
-from store.values import Record, Report, Shape, SourceFacts
+from store.values import Report, Shape, SourceFacts
 
 _Namer = Callable[[Shape, SourceFacts, str | None], SenderName]
 
@@ -230,20 +230,19 @@ def _first_day(report: Report) -> int:
 
 
 def _state(report: Report, relation: str | None) -> str:
-    if not is_whole(report):
+    if _bad_records(report):
         return "partial"
     if relation in ("variant", "correction"):
         return "variant"
     return "stored" if report.records else "empty"
 
 
-def is_whole(report: Report) -> bool:
-    """Whether every record was read, and records and messages equal what the guard counted by itself."""
-    return (
-        not any(found.bad for found in report.records)
-        and len(report.records) == report.counted_records
-        and sum(found.messages for found in report.records) == report.counted_messages
-    )
+def _bad_records(report: Report) -> int:
+    """Records not read whole; at least one when records or messages differ from what the guard counted by itself."""
+    bad = sum(1 for found in report.records if found.bad)
+    missing = abs(report.counted_records - len(report.records))
+    differs = sum(found.messages for found in report.records) != report.counted_messages
+    return max(bad, missing, int(differs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +287,7 @@ class _ReportRow:
             report.extra_contact_info,
             _lines(report.errors),
             _lines(report.repairs),
-            *_sums(report.records),
+            *_sums(report),
             self.now,
         )
 
@@ -310,15 +309,16 @@ def _policy_columns(report: Report) -> tuple[object, ...]:
     )
 
 
-def _sums(records: tuple[Record, ...]) -> tuple[int, ...]:
+def _sums(report: Report) -> tuple[int, ...]:
     """records, bad_records, messages, passed, and messages by disposition (pass acts as none)."""
+    records = report.records
     disposed = {"none": 0, "quarantine": 0, "reject": 0, "unknown": 0}
     for found in records:
         disposition = found.shape.disposition
         disposed["none" if disposition == "pass" else disposition] += found.messages
     return (
         len(records),
-        sum(1 for found in records if found.bad),
+        _bad_records(report),
         sum(found.messages for found in records),
         sum(found.messages for found in records if found.shape.passed),
         *disposed.values(),

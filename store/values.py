@@ -1,7 +1,7 @@
 """What an aggregate report says, as plain frozen values: made by `ingest.normalize`, kept by `store.reports`.
 
 A value that a reporter wrote in other words than the canonical ones keeps the raw word beside it (`*_raw`, None when
-they are equal) or in `repairs`, so that nothing is repaired silently.
+they are equal) or in `repairs`, so that nothing is repaired silently. What comes by the hundred thousand is a tuple.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,7 @@ class Policy:
     raw: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AuthResult:
+class AuthResult(NamedTuple):
     """One raw dkim or spf result. `domain` is None when the reporter left it empty: it then aligns with nothing."""
 
     method: str
@@ -38,8 +37,7 @@ class AuthResult:
     human_result: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One override reason. `type` is `none` when type and comment were both empty: it then overrides nothing."""
 
     type: str
@@ -47,8 +45,7 @@ class Reason:
     comment: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """A record without source IP and count: what equal records share, normalised once.
 
     `digest` is a hash of the canonical content; `bad` a code when the record must be shown as unreadable;
@@ -76,7 +73,7 @@ class Shape:
 
 
 class Record(NamedTuple):
-    """One `<record>`: `messages` mails of one shape from one address. A tuple, because there are so many.
+    """One `<record>`: `messages` mails of one shape from one address.
 
     `ip` is canonical text, or "" when the reporter gave no usable address. `messages` is 0 when the count could not
     be read. `bad` names what could not be read, `raw` what the reporter wrote there.
@@ -89,8 +86,7 @@ class Record(NamedTuple):
     raw: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
+class SourceFacts(NamedTuple):
     """What parsedmarc's offline tables (IPinfo Lite, CC BY-SA 4.0) say about one address; a hint, never evidence."""
 
     ip: str

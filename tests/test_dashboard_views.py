@@ -115,7 +115,7 @@ def test_the_overview_shows_the_stores_numbers(filled: str, start: Start) -> Non
 def test_the_sparkline_has_one_point_per_day_with_mail(filled_file: str, start: Start) -> None:
     app = start(filled_file)
 
-    assert [list(trend) for trend in app.dataframe[0].value["trend"]] == [[1.0, 400 / 422, 1.0], [0.75], [], [], [1.0]]
+    assert [list(trend) for trend in app.dataframe[0].value["trend"]] == [[100.0, 94.8, 100.0], [75.0], [], [], [100.0]]
 
 
 def test_the_overview_speaks_the_accounts_language(filled_file: str, start: Start) -> None:
@@ -228,8 +228,16 @@ def test_a_report_says_how_it_stands(filled_file: str, start: Start) -> None:
     app = start(filled_file, "staff", "domain", domain="shop.example.jp")
 
     assert rows(app, "Reports", "reporter", "begin", "end", "records", "messages", "state", "authenticity") == [
-        ["Forged", "2026-11-23 00:00", "2026-11-23 23:59", 1, 9, "counted", "failed"],
         ["Others", "2026-11-23 00:00", "2026-11-23 23:59", 1, 104, "counted", "not checked"],
+        [
+            "Forged",
+            "2026-11-23 00:00",
+            "2026-11-23 23:59",
+            1,
+            9,
+            "not counted: its mail failed authentication",
+            "failed",
+        ],
         ["Mailboxes", "2026-11-22 00:00", "2026-11-22 23:59", 2, 422, "counted", "authenticated"],
         ["Mailboxes", "2026-11-21 00:00", "2026-11-21 23:59", 2, 700, "counted", "authenticated"],
         ["Mailboxes", "2026-11-20 00:00", "2026-11-20 23:59", 0, 0, "without a record", "authenticated"],

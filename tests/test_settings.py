@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from settings import Knowledge, Limits, SettingsError, load, options
+from settings import Knowledge, Limits, SettingsError, load, name_server, options
 
 EXAMPLE = Path(__file__).parent.parent / "sekisho.example.toml"
 
@@ -59,6 +59,17 @@ def test_without_a_file_every_option_has_its_default(folder: Path) -> None:
         "session_hours": 12,
     }
     assert settings.knowledge == Knowledge(senders_file=None, forwarders_file=None, reporters_file=None)
+    assert settings.lookup.model_dump() == {
+        "nameservers": (),
+        "timeout_seconds": 2.0,
+        "at_once": 64,
+        "sources_per_run": 2_000,
+        "seconds_per_run": 60,
+        "found_days": 30,
+        "absent_days": 7,
+        "failed_hours": 6,
+    }
+    assert settings.own_infrastructure.model_dump() == {"networks": (), "hosts": ()}
 
 
 def test_the_file_in_the_current_folder_is_read_without_being_named(folder: Path) -> None:
@@ -159,6 +170,40 @@ def test_nonsense_in_the_file_is_refused_by_its_name(folder: Path, text: str, st
     (problem,) = problems()
 
     assert problem.startswith(start)
+
+
+def test_a_list_stands_in_the_file_or_in_a_variable_with_commas(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(
+        folder,
+        '[lookup]\nnameservers = ["192.0.2.53", "[2001:db8::53]:5353"]\n'
+        '[own_infrastructure]\nnetworks = ["198.51.100.0/24", "2001:db8::/32"]\n',
+    )
+    monkeypatch.setenv("SEKISHO_OWN_INFRASTRUCTURE__HOSTS", "Mail.Example.jp., relay.example.net")
+
+    settings = load()
+
+    assert [name_server(text) for text in settings.lookup.nameservers] == [("192.0.2.53", 53), ("2001:db8::53", 5353)]
+    assert settings.own_infrastructure.networks == ("198.51.100.0/24", "2001:db8::/32")
+    assert settings.own_infrastructure.hosts == ("mail.example.jp", "relay.example.net")
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ('[lookup]\nnameservers = ["dns.example.jp"]', "lookup.nameservers: must be a list of IP addresses like"),
+        ('[lookup]\nnameservers = ["192.0.2.53:99999"]', "lookup.nameservers: must be a list of IP addresses like"),
+        ('[own_infrastructure]\nnetworks = ["192.0.2.1/24"]', "own_infrastructure.networks: must be a list of network"),
+        ('[own_infrastructure]\nhosts = ["*.example.jp"]', "own_infrastructure.hosts: must be a list of host names"),
+        ("[own_infrastructure]\nhosts = [3]", "own_infrastructure.hosts: must be a list of host names"),
+        ("[own_infrastructure]\nhosts = 3", "own_infrastructure.hosts: must be a list of host names"),
+    ],
+)
+def test_nonsense_in_a_list_is_refused_by_its_name(folder: Path, text: str, start: str) -> None:
+    written(folder, text)
+
+    (problem,) = problems()
+
+    assert problem.startswith(f"sekisho.toml: {start}")
 
 
 def test_a_file_that_was_named_must_be_there(folder: Path) -> None:
@@ -290,7 +335,9 @@ def test_the_example_holds_every_option_with_its_default_and_no_other() -> None:
 
     assert list(shown) == [option.key for option in options()]
     assert {key: value for key, value in shown.items() if not key.endswith("_file")} == {
-        option.key: option.default for option in options() if option.default is not None
+        option.key: list(option.default) if isinstance(option.default, tuple) else option.default
+        for option in options()
+        if option.default is not None
     }
 
 

@@ -160,20 +160,20 @@ def upgrade() -> None:
         postgresql_where=sa.text("mailbox IS NULL"),
     )
     op.create_index(
-        "uq_message_unread_place",
-        "message",
-        ["place"],
-        unique=True,
-        sqlite_where=sa.text("mailbox IS NULL AND sha256 IS NULL"),
-        postgresql_where=sa.text("mailbox IS NULL AND sha256 IS NULL"),
-    )
-    op.create_index(
         "uq_message_mailbox_folder_uidvalidity_uid",
         "message",
         ["mailbox", "folder", "uidvalidity", "uid"],
         unique=True,
         sqlite_where=sa.text("mailbox IS NOT NULL"),
         postgresql_where=sa.text("mailbox IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_message_unread_place",
+        "message",
+        ["place"],
+        unique=True,
+        sqlite_where=sa.text("mailbox IS NULL AND sha256 IS NULL"),
+        postgresql_where=sa.text("mailbox IS NULL AND sha256 IS NULL"),
     )
     op.create_table(
         "dns_snapshot",
@@ -253,6 +253,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_report_domain_id_first_day", "report", ["domain_id", "first_day"], unique=False)
+    op.create_index(
+        "ix_report_domain_id_last_day",
+        "report",
+        ["domain_id", "last_day", "first_day", "standing", "authenticity", "relation", "bad_records", "reporter"],
+        unique=False,
+    )
     op.create_table(
         "sender",
         sa.Column("domain_id", sa.Integer(), nullable=False),
@@ -412,6 +418,12 @@ def upgrade() -> None:
             "domain_id", "day", "source_id", "sender_id", "authenticity", name=op.f("pk_traffic_source")
         ),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_traffic_source_domain_id_sender_id",
+        "traffic_source",
+        ["domain_id", "sender_id", "day", "authenticity", "messages", "passed", "dkim_aligned", "spf_aligned"],
+        unique=False,
     )
     op.create_table(
         "auth_result",

@@ -1,0 +1,202 @@
+"""The real server in a real Chromium: the numbers, the clicks, the way in and out, and nothing from elsewhere."""
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from screen_store import HOSTILE, PASSWORD
+from servers_chromium import Dashboard, idle, log_in
+from store_builder import ask
+
+from analysis import domain as domain_analysis
+from analysis import overview as overview_analysis
+from analysis.domain import DomainPage
+from analysis.frames import Period, Scope
+
+pytestmark = pytest.mark.requires_chromium
+EVERYTHING = Scope(None)
+ROW_PIXELS = 35
+
+
+def cells(page: Page, table: int = 0) -> list[list[str]]:
+    """The texts of a table's rows, which Streamlit mirrors for screen readers."""
+    rows = page.get_by_test_id("stDataFrame").nth(table).locator("table[role=grid] tbody tr")
+    rows.first.wait_for(state="attached")
+    return [row.locator("td").all_text_contents() for row in rows.all()]
+
+
+def click_row(page: Page, number: int) -> None:
+    """Click the second column of a row: the table is a canvas."""
+    box = page.get_by_test_id("stDataFrame").first.locator("canvas").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 200, box["y"] + ROW_PIXELS * (number + 1) + 17
+    page.mouse.move(x, y, steps=5)
+    page.wait_for_timeout(300)
+    page.mouse.click(x, y)
+
+
+def domain_page(dashboard: Dashboard, name: str, days: int) -> DomainPage:
+    period = Period(dashboard.today - days + 1, dashboard.today)
+    found = ask(dashboard.database, lambda connection: domain_analysis.build(connection, EVERYTHING, name, period))
+    assert found is not None
+    return found
+
+
+def test_both_views_show_the_stores_numbers(page: Page, dashboard: Dashboard) -> None:
+    overview = ask(
+        dashboard.database,
+        lambda connection: overview_analysis.build(connection, EVERYTHING, today=dashboard.today, days=30),
+    )
+    log_in(page, dashboard.url, "staff")
+    idle(page)
+
+    figures = page.get_by_test_id("stMetricValue").all_text_contents()
+    first = cells(page)[0]
+    click_row(page, 0)
+    expect(page.get_by_role("heading", name="shop.example.jp")).to_be_visible()
+    idle(page)
+
+    shop = domain_page(dashboard, "shop.example.jp", 30)
+    assert figures == ["5", f"{overview.rate.messages:,}", "97.5%", "32"]
+    assert first[:6] == ["shop.example.jp", "Sakura", "p=none", "98.2", "1204", "1226"]
+    assert parse_qs(urlsplit(page.url).query)["domain"] == ["shop.example.jp"]
+    assert page.get_by_test_id("stMetricValue").all_text_contents() == [f"{shop.rate.messages:,}", "98.2%", "22", "2"]
+    assert page.get_by_text("1,204 / 1,226").is_visible()
+    expect(page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)")).to_have_count(2)
+
+
+def test_the_address_survives_reload_and_back(page: Page, dashboard: Dashboard) -> None:
+    log_in(page, dashboard.url, "staff")
+    page.goto(f"{dashboard.url}/domain?domain=firm.example.com&period=90")
+    idle(page)
+    before = page.get_by_test_id("stMetricValue").first.text_content()
+
+    page.get_by_role("radio", name="7 days").or_(page.get_by_text("7 days", exact=True)).first.click()
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text("40")
+    page.reload()
+    idle(page)
+    reloaded = page.get_by_test_id("stMetricValue").first.text_content(), parse_qs(urlsplit(page.url).query)["period"]
+    page.go_back()
+    expect(page.get_by_test_id("stMetricValue").first).to_have_text("45")
+
+    assert before == "45"
+    assert reloaded == ("40", ["7"])
+
+
+def test_the_list_is_found_again_as_it_was_left(page: Page, dashboard: Dashboard) -> None:
+    log_in(page, dashboard.url, "staff")
+    page.goto(f"{dashboard.url}/?find=tanaka&sort=name")
+    idle(page)
+
+    click_row(page, 1)
+    expect(page.get_by_role("heading", name="old.example.com")).to_be_visible()
+    page.get_by_text("All domains").click()
+    expect(page.get_by_role("heading", name="All domains")).to_be_visible()
+    idle(page)
+
+    assert parse_qs(urlsplit(page.url).query) == {"find": ["tanaka"], "sort": ["name"]}
+    assert [row[0] for row in cells(page)] == ["firm.example.com", "old.example.com"]
+
+
+def test_the_language_changes_on_the_screen_and_stays(page: Page, dashboard: Dashboard) -> None:
+    log_in(page, dashboard.url, "operator")
+    page.goto(f"{dashboard.url}/domain?domain=shop.example.jp&period=7")
+    idle(page)
+    languages = [page.evaluate("document.documentElement.lang")]
+
+    page.get_by_test_id("stPopover").get_by_role("button").click()
+    page.get_by_text("English").click()
+    expect(page.get_by_text("SPF and DKIM alignment by day")).to_be_visible()
+    languages.append(page.evaluate("document.documentElement.lang"))
+
+    assert languages == ["ja", "en"]
+    assert parse_qs(urlsplit(page.url).query) == {"domain": ["shop.example.jp"], "period": ["7"]}
+
+
+def test_a_download_is_the_file_of_the_page(page: Page, dashboard: Dashboard) -> None:
+    log_in(page, dashboard.url, "staff")
+    page.goto(f"{dashboard.url}/domain?domain=stray.example.net")
+    idle(page)
+
+    with page.expect_download() as sources:
+        page.locator(".st-key-sources_csv button").click()
+    page.get_by_text("Exact numbers").first.click()
+    with page.expect_download() as daily:
+        page.locator(".st-key-alignment_csv button").click()
+
+    content = Path(sources.value.path()).read_bytes()
+    lines = Path(daily.value.path()).read_text("utf-8-sig").splitlines()
+    assert sources.value.suggested_filename.startswith("dmarc_stray.example.net_")
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.endswith(b",7,7,0,7\r\n")
+    assert [line.split(",")[2:4] for line in lines[1:]] == [["7", "7"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "tables", "times"),
+    [("/", 1, 0), ("/domain?domain=stray.example.net", 4, 4)],
+)
+def test_foreign_text_stays_text(page: Page, dashboard: Dashboard, path: str, tables: int, times: int) -> None:
+    """Sender, reporter, the name in the report and its id are hostile: four cells of the domain's page."""
+    page.set_viewport_size({"width": 1900, "height": 3000})
+    log_in(page, dashboard.url, "staff")
+    page.goto(dashboard.url + path)
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(tables)
+    idle(page)
+
+    texts = [cell for table in range(tables) for row in cells(page, table) for cell in row]
+    assert texts.count(HOSTILE.replace("\u202e", "\ufffd")) == times
+    assert page.locator("img[src*='evil'], a[href*='evil'], .katex").count() == 0
+
+
+def test_a_forged_search_stays_text(page: Page, dashboard: Dashboard) -> None:
+    log_in(page, dashboard.url, "staff")
+    page.goto(f"{dashboard.url}/?find=![x](https://evil.example/y.png)")
+
+    expect(page.get_by_text("![x](https://evil.example/y.png)")).to_be_visible()
+    assert page.locator("img[src*='evil']").count() == 0
+
+
+def test_a_wrong_password_is_refused(page: Page, dashboard: Dashboard) -> None:
+    page.goto(f"{dashboard.url}/language/en?to=/login")
+    page.locator("#name").fill("sakura")
+    page.locator("#password").fill("wrong")
+    page.locator("main button").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The account or the password is wrong.")
+    page.goto(dashboard.url)
+    assert page.url == f"{dashboard.url}/login"
+
+
+def test_logging_out_ends_the_session_in_every_open_tab(profile: BrowserContext, dashboard: Dashboard) -> None:
+    first, second = profile.new_page(), profile.new_page()
+    log_in(first, dashboard.url, "staff", PASSWORD)
+    second.goto(dashboard.url)
+    idle(first)
+    idle(second)
+
+    second.get_by_test_id("stPopover").get_by_role("button").click()
+    second.get_by_text("Log out").click()
+    expect(second.get_by_text("You are logged out")).to_be_visible()
+    first.get_by_text("Most messages").click()
+
+    expect(first.get_by_text("You are logged out")).to_be_visible()
+    expect(first.get_by_test_id("stDataFrame")).to_have_count(0)
+    first.get_by_role("link", name="Log in").click()
+    expect(first.locator("#password")).to_be_visible()
+    first.goto(dashboard.url)
+    assert first.url == f"{dashboard.url}/login"
+
+
+def test_a_customer_reaches_nothing_of_another(page: Page, dashboard: Dashboard) -> None:
+    log_in(page, dashboard.url, "sakura")
+    idle(page)
+    listed = [row[0] for row in cells(page)]
+
+    page.goto(f"{dashboard.url}/domain?domain=firm.example.com&period=365")
+    expect(page.get_by_text("該当するドメインはありません")).to_be_visible()
+
+    assert listed == ["shop.example.jp", "quiet.example.jp"]
+    assert page.get_by_test_id("stDataFrame").count() == 0
+    assert "Tanaka" not in page.content()

@@ -1,0 +1,223 @@
+"""The server itself: nothing passes without a session, every answer has its headers, logins are careful."""
+
+import http.client
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from screen_store import PASSWORD, add_people
+from servers_chromium import COMMAND, Dashboard, environment_of, free_port, serving
+
+from dashboard import server
+from settings import Dashboard as Address
+from store.migrate import upgrade
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the server; header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+def ask(url: str, path: str, *, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    try:
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        reply = connection.getresponse()
+        found = {name.lower(): value for name, value in reply.getheaders()}
+        return Answer(reply.status, found, reply.read().decode("utf-8", "replace"))
+    finally:
+        connection.close()
+
+
+def post_login(url: str, name: str, password: str, **headers: str) -> Answer:
+    form = urlencode({"name": name, "password": password})
+    kind = {"Content_Type": "application/x-www-form-urlencoded"}
+    return ask(url, "/login", method="POST", body=form, **kind, **headers)
+
+
+def cookie_of(answer: Answer) -> str:
+    return answer.headers["set-cookie"].split(";")[0]
+
+
+@pytest.mark.parametrize("path", ["/", "/domain?domain=shop.example.jp", "/domains"])
+def test_a_page_without_a_session_leads_to_the_login(dashboard: Dashboard, path: str) -> None:
+    answer = ask(dashboard.url, path)
+
+    assert (answer.status, answer.headers["location"], answer.body) == (303, "/login", "")
+
+
+@pytest.mark.parametrize(
+    "path", ["/_stcore/metrics", "/_stcore/host-config", "/media/0123456789.csv", "/_stcore/upload_file/x/y"]
+)
+def test_a_download_without_a_session_is_refused(dashboard: Dashboard, path: str) -> None:
+    assert ask(dashboard.url, path).status == 401
+    assert ask(dashboard.url, path, Cookie="sekisho_session=guessed").status == 401
+
+
+def test_a_websocket_needs_a_session_and_our_own_origin(dashboard: Dashboard) -> None:
+    upgrade_headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    cookie = cookie_of(post_login(dashboard.url, "operator", PASSWORD))
+    stream = "/_stcore/stream"
+
+    assert ask(dashboard.url, stream, **upgrade_headers).status == 403
+    assert ask(dashboard.url, stream, Cookie=cookie, Origin="https://evil.example", **upgrade_headers).status == 403
+
+
+def test_every_answer_has_the_headers(dashboard: Dashboard) -> None:
+    cookie = cookie_of(post_login(dashboard.url, "operator", PASSWORD))
+    for answer in (ask(dashboard.url, "/login"), ask(dashboard.url, "/"), ask(dashboard.url, "/", Cookie=cookie)):
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "'unsafe-eval'" not in policy
+        assert "script-src 'self' 'wasm-unsafe-eval' 'sha256-" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_has_the_readers_language(dashboard: Dashboard) -> None:
+    cookie = cookie_of(post_login(dashboard.url, "operator", PASSWORD))
+
+    assert '<html lang="ja"' in ask(dashboard.url, "/", Cookie=cookie, Accept_Encoding="gzip").body
+    assert '<html lang="en"' in ask(dashboard.url, "/", Cookie=f"{cookie}; sekisho_language=en").body
+    assert "アカウント" in ask(dashboard.url, "/login", Accept_Language="ja").body
+    assert "Account" in ask(dashboard.url, "/login", Accept_Language="en-GB").body
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [
+        ("/domain?domain=shop.example.jp&period=7", "/domain?domain=shop.example.jp&period=7"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example/", "/"),
+        ("https://evil.example/", "/"),
+        ("/\t/evil.example", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_language_is_kept_and_leads_back_to_this_server_only(dashboard: Dashboard, wanted: str, given: str) -> None:
+    answer = ask(dashboard.url, f"/language/en?{urlencode({'to': wanted})}")
+
+    assert (answer.status, answer.headers["location"]) == (303, given)
+    assert answer.headers["set-cookie"].startswith("sekisho_language=en;")
+    assert ask(dashboard.url, "/language/xx").status == 404
+
+
+def test_a_login_gives_a_cookie_that_scripts_cannot_read(dashboard: Dashboard) -> None:
+    answer = post_login(dashboard.url, "operator", PASSWORD)
+
+    assert (answer.status, answer.headers["location"]) == (303, "/")
+    attributes = answer.headers["set-cookie"].lower()
+    assert "httponly" in attributes
+    assert "samesite=lax" in attributes
+    assert ask(dashboard.url, "/", Cookie=cookie_of(answer)).status == 200
+
+
+def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(dashboard: Dashboard) -> None:
+    wrong, unknown = post_login(dashboard.url, "staff", "wrong"), post_login(dashboard.url, "nobody", "wrong")
+
+    assert (wrong.status, unknown.status) == (401, 401)
+    assert wrong.body == unknown.body
+    assert "set-cookie" not in wrong.headers
+
+
+def test_a_form_of_another_site_is_refused(dashboard: Dashboard) -> None:
+    assert post_login(dashboard.url, "operator", PASSWORD, Origin="https://evil.example").status == 403
+    assert post_login(dashboard.url, "operator", PASSWORD, Origin="null").status == 403
+
+
+def test_a_form_is_small(dashboard: Dashboard) -> None:
+    assert post_login(dashboard.url, "operator", "x" * 10_000).status == 413
+
+
+def test_another_name_for_this_server_is_refused(dashboard: Dashboard) -> None:
+    assert ask(dashboard.url, "/login", Host="evil.example").status == 421
+    assert ask(dashboard.url, "/login", Host=f"localhost:{urlsplit(dashboard.url).port}").status == 200
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Iterator[str]:
+    """A server of its own with accounts only."""
+    database = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    upgrade(database)
+    add_people(database)
+    with serving(tmp_path, database) as url:
+        yield url
+
+
+def test_repeated_failures_make_the_next_attempt_wait(people: str) -> None:
+    for _ in range(6):
+        refused = post_login(people, "operator", "wrong")
+
+    assert refused.status == 429
+    wait = int(refused.headers["retry-after"])
+    assert f"{wait} 秒待ってから" in refused.body
+    assert post_login(people, "operator", PASSWORD).status == 429
+    assert post_login(people, "staff", PASSWORD).status == 303
+    time.sleep(wait)
+    assert post_login(people, "operator", PASSWORD).status == 303
+
+
+def test_a_server_without_a_store_and_without_an_account_says_what_to_do(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    with serving(tmp_path, database) as url:
+        missing = ask(url, "/login", Accept_Language="en")
+        upgrade(database)
+        nobody = ask(url, "/login", Accept_Language="en")
+        add_people(database)
+        ready = ask(url, "/login", Accept_Language="en")
+
+    assert (missing.status, "sekisho db upgrade" in missing.body) == (503, True)
+    assert (nobody.status, "sekisho user add" in nobody.body) == (503, True)
+    assert (ready.status, 'type="password"' in ready.body) == (200, True)
+    assert str(tmp_path) not in missing.body
+
+
+def test_another_address_is_refused_while_nobody_could_log_in(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    upgrade(database)
+    environment = environment_of(database, free_port()) | {"SEKISHO_DASHBOARD__ADDRESS": "0.0.0.0"}
+
+    done = subprocess.run([COMMAND, "dashboard"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert "refusing to listen on 0.0.0.0: the store has no account" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "public_url", "hosts"),
+    [
+        ("127.0.0.1", "", ["localhost", "127.0.0.1", "::1"]),
+        ("192.0.2.1", "", ["localhost", "127.0.0.1", "::1", "192.0.2.1"]),
+        ("0.0.0.0", "", ["*"]),
+        ("0.0.0.0", "https://dmarc.example.jp", ["localhost", "127.0.0.1", "::1", "dmarc.example.jp"]),
+    ],
+)
+def test_only_names_that_are_ours_are_answered(address: str, public_url: str, hosts: list[str]) -> None:
+    assert server.allowed_hosts(Address(address=address, public_url=public_url)) == hosts
+
+
+def test_behind_https_the_cookie_is_secure_and_the_browser_remembers(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    upgrade(database)
+    add_people(database)
+    with serving(tmp_path, database, SEKISHO_DASHBOARD__PUBLIC_URL="https://dmarc.example.jp") as url:
+        answer = post_login(url, "operator", PASSWORD, Host="dmarc.example.jp")
+
+    assert answer.status == 303
+    assert "; Secure" in answer.headers["set-cookie"]
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert " wss://dmarc.example.jp;" in answer.headers["content-security-policy"]
