@@ -83,21 +83,15 @@ def table(rows: Sequence[Row], columns: Iterable[Column[Row]]) -> Table:
     return Table(frame, {column.key: column.config for column in chosen})
 
 
-def overview(rows: Sequence[DomainRow], language: str, today: int) -> Table:
-    """One line per domain: key `domain` holds its A-label."""
+def overview(rows: Sequence[DomainRow], language: str, today: int, *, with_customer: bool) -> Table:
+    """One line per domain, with or without the column of its customer."""
     _ = translator(language)
+    customer = Column[DomainRow](
+        "customer", st.column_config.TextColumn(_("Customer")), lambda row: _customer(row.customer, _)
+    )
     columns: list[Column[DomainRow]] = [
         Column("domain", st.column_config.TextColumn(_("Domain")), lambda row: row.domain),
-        Column("customer", st.column_config.TextColumn(_("Customer")), lambda row: _customer(row.customer, _)),
-        Column(
-            "policy",
-            st.column_config.TextColumn(
-                _("Policy published"),
-                width=_POLICY_PIXELS,
-                help=_("As the newest report says it; not looked up in DNS now."),
-            ),
-            lambda row: policy_words(row.policy, _),
-        ),
+        *([customer] if with_customer else []),
         *_rate_columns(_, lambda row: row.rate),
         Column(
             "trend",
@@ -109,6 +103,15 @@ def overview(rows: Sequence[DomainRow], language: str, today: int) -> Table:
                 help=_("One point per UTC day with mail, oldest first."),
             ),
             lambda row: [forms.held_percent(rate.passed, rate.messages) for rate in row.daily if rate.messages],
+        ),
+        Column(
+            "policy",
+            st.column_config.TextColumn(
+                _("Policy published"),
+                width=_POLICY_PIXELS,
+                help=_("As the newest report says it; not looked up in DNS now."),
+            ),
+            lambda row: policy_words(row.policy, _),
         ),
         Column(
             "last_report",

@@ -125,18 +125,37 @@ class Run:
 
     def _write(self, batch: list[tuple[Message, Reading | None]]) -> list[Outcome]:
         with writing(self.engine) as connection:
-            outcomes = [self._save(connection, message, reading) for message, reading in batch]
+            outcomes, new = self._save_all(connection, batch)
+            ledger.settle_messages(connection, [(found.state, found.reason, number) for number, found in new])
+            ledger.keep_originals(connection, list(_originals(found.message for _, found in new)), now=self.now)
             self.writer.finish(connection)
             ledger.raise_generation(connection)
         return outcomes
 
-    def _save(self, connection: Connection, message: Message, reading: Reading | None) -> Outcome:
+    def _save_all(
+        self, connection: Connection, batch: list[tuple[Message, Reading | None]]
+    ) -> tuple[list[Outcome], list[tuple[int, Outcome]]]:
+        """Every outcome in order, and again those whose message is new, with its id."""
+        outcomes: list[Outcome] = []
+        new: list[tuple[int, Outcome]] = []
+        states: dict[str, str] = {}  # of messages in this batch, whose rows are not settled yet
+        for message, reading in batch:
+            state = states.get(_hash(message)) or self._known_state(connection, message)
+            if state is not None and _is_done(state):
+                outcomes.append(self._save_again(connection, message, state))
+                continue
+            message_id, outcome = self._save_reading(connection, message, self._reading(message, reading))
+            states[_hash(message)] = outcome.state
+            outcomes.append(outcome)
+            new.append((message_id, outcome))
+        return outcomes, new
+
+    def _known_state(self, connection: Connection, message: Message) -> str | None:
+        return None if unread(message, self.limits) else ledger.known(connection, _hash(message))
+
+    def _reading(self, message: Message, reading: Reading | None) -> Reading:
         refusal = unread(message, self.limits)
-        if refusal:
-            reading = Reading("reports", refusals=(refusal,))
-        elif _is_done(state := ledger.known(connection, _hash(message))):
-            return self._save_again(connection, message, state or "")
-        return self._save_reading(connection, message, reading or Reading("reports"))
+        return Reading("reports", refusals=(refusal,)) if refusal else reading or Reading("reports")
 
     def _save_again(self, connection: Connection, message: Message, state: str) -> Outcome:
         """Bytes that were read before: only their arrival is noted."""
@@ -147,19 +166,14 @@ class Run:
             self._record(connection, message, now_state, "the same bytes were read before")
         return Outcome(message, now_state, None)
 
-    def _save_reading(self, connection: Connection, message: Message, reading: Reading) -> Outcome:
+    def _save_reading(self, connection: Connection, message: Message, reading: Reading) -> tuple[int, Outcome]:
         message_id = self._record(connection, message, "quarantined", None)
-        if message.content:
-            ledger.keep_original(connection, _hash(message), message.content, now=self.now)
         saved = [(report, self._save_report(connection, report, message, message_id)) for report in reading.reports]
-        state = _state(reading, [became for _, became in saved])
-        reason = _reason(reading, [report for report, became in saved if became == "partial"])
-        ledger.settle_message(connection, message_id, state, reason)
         new = [report for report, became in saved if became != "duplicate"]
-        return Outcome(
+        return message_id, Outcome(
             message,
-            state,
-            reason,
+            _state(reading, [became for _, became in saved]),
+            _reason(reading, [report for report, became in saved if became == "partial"]),
             records=sum(len(report.records) for report in new),
             reported_messages=sum(record.messages for report in new for record in report.records),
         )
@@ -197,6 +211,12 @@ def _batches(readings: Iterable[tuple[Message, Reading | None]]) -> Iterator[lis
             batch, records = [], 0
     if batch:
         yield batch
+
+
+def _originals(messages: Iterable[Message]) -> Iterator[tuple[str, bytes]]:
+    for message in messages:
+        if message.content:
+            yield _hash(message), message.content
 
 
 def _hash(message: Message) -> str:

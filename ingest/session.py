@@ -13,7 +13,8 @@ from ingest.naming import Namer
 from ingest.pool import Pool
 from ingest.reading import Message
 from ingest.run import Outcome, Run, RunSummary
-from knowledge.identify import reporter_label
+from knowledge.envelope import envelope_kind
+from knowledge.identify import own_infrastructure, reporter_label
 from knowledge.tables import Tables, load_tables
 from settings import Settings
 from store import ledger
@@ -30,6 +31,12 @@ def tables_of(settings: Settings) -> Tables:
         forwarders=_given(named.forwarders_file),
         reporters=_given(named.reporters_file),
     )
+
+
+def namer_of(settings: Settings, tables: Tables) -> Namer:
+    """Names senders by the tables and by the own infrastructure of the settings."""
+    own = settings.own_infrastructure
+    return Namer(tables, own_infrastructure(own.networks, own.hosts))
 
 
 def _given(path: Path | None) -> tuple[Path, ...]:
@@ -70,7 +77,12 @@ def _opened(settings: Settings) -> Iterator[_Opened]:
     try:
         with engine.connect() as connection:
             registered = registered_domains(connection)
-        writer = ReportWriter(engine, Namer(tables), lambda org_name, email: reporter_label(org_name, email, tables))
+        writer = ReportWriter(
+            engine,
+            namer_of(settings, tables),
+            lambda org_name, email: reporter_label(org_name, email, tables),
+            lambda envelope: envelope_kind(envelope, tables),
+        )
         yield _Opened(engine, writer, registered)
     finally:
         engine.dispose()

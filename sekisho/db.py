@@ -1,12 +1,15 @@
-"""`sekisho db`: make, migrate, check, back up and restore the store."""
+"""`sekisho db`: make, migrate, check, back up and restore the store, and name its senders again."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import settings
+from ingest.reclassify import Changes
+from ingest.reclassify import reclassify as name_again
 from sekisho import shell
 from store import backup as copies
 from store.check import findings
@@ -69,3 +72,31 @@ def restore(
     typer.echo(f"restored {file}", err=True)
     if aside:
         typer.echo(f"the store as it was is kept in {aside}", err=True)
+
+
+@app.command()
+def reclassify(
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
+    json_: shell.Json = False,
+) -> None:
+    """Name the sender of every stored record again, after tables or settings changed, and say what changed.
+
+    Decisions follow their mail where all of it went to one other sender; those that could not are listed.
+
+    Example: sekisho db reclassify --domain example.jp
+    """
+    changes = name_again(settings.load(), domain, now=shell.now())
+    if json_:
+        typer.echo(json.dumps(asdict(changes), ensure_ascii=False, indent=2))
+        return
+    _print(changes)
+
+
+def _print(changes: Changes) -> None:
+    for rows in (changes.moved, changes.renamed, changes.decisions):
+        if rows:
+            shell.print_rows(rows, tuple(asdict(rows[0])), as_json=False)
+            typer.echo()
+    typer.echo(f"{changes.records} records read, {changes.moved_records} with another sender", err=True)
+    if changes.decisions_left:
+        typer.echo(f"{len(changes.decisions_left)} decisions stay with a sender that lost mail: look at them", err=True)

@@ -5,6 +5,7 @@ place there (mailbox, folder, uidvalidity, uid), a file by the hash of its conte
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -83,10 +84,11 @@ def record_message(connection: Connection, entry: Entry, *, run_id: int, now: in
     return int(connection.exec_driver_sql(positional(connection, sql), values).scalar_one())
 
 
-def settle_message(connection: Connection, message_id: int, state: str, reason: str | None) -> None:
-    """Write what became of a message whose row `record_message` made in the same transaction."""
-    sql = "UPDATE message SET state = ?, reason = ? WHERE id = ?"
-    connection.exec_driver_sql(positional(connection, sql), (state, reason, message_id))
+def settle_messages(connection: Connection, settled: Sequence[tuple[str, str | None, int]]) -> None:
+    """Write (state, reason, message id) of messages whose rows `record_message` made in the same transaction."""
+    if settled:
+        sql = "UPDATE message SET state = ?, reason = ? WHERE id = ?"
+        connection.exec_driver_sql(positional(connection, sql), list(settled))
 
 
 def count_arrival(connection: Connection, sha256: str) -> None:
@@ -102,12 +104,17 @@ def known(connection: Connection, sha256: str) -> str | None:
     return state
 
 
-def keep_original(connection: Connection, sha256: str, content: bytes, *, now: int) -> None:
-    """Keep the bytes of a message under their hash; bytes that are kept already stay as they are."""
-    packed = zlib.compress(content, 1)
-    compression, kept = ("zlib", packed) if len(packed) < len(content) else ("none", content)
+def keep_originals(connection: Connection, contents: Sequence[tuple[str, bytes]], *, now: int) -> None:
+    """Keep the bytes of messages under their hash; bytes that are kept already stay as they are."""
     sql = "INSERT INTO original (sha256, compression, content, stored_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-    connection.exec_driver_sql(positional(connection, sql), (sha256, compression, kept, now))
+    rows = [(sha256, *_packed(content), now) for sha256, content in contents]
+    if rows:
+        connection.exec_driver_sql(positional(connection, sql), rows)
+
+
+def _packed(content: bytes) -> tuple[str, bytes]:
+    packed = zlib.compress(content, 1)
+    return ("zlib", packed) if len(packed) < len(content) else ("none", content)
 
 
 def original(connection: Connection, sha256: str) -> bytes:

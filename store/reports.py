@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, Table, func, select
 
 from knowledge.identify import SenderName
 from store.engine import insert_sql, positional
+from store.evidence import EnvelopeKind, unknown_envelope
 from store.office import ensure_domain
 from store.schema import auth_result, override_reason, record, sender, source
 from store.schema import report as report_table
@@ -53,9 +54,17 @@ MAX_KNOWN = 200_000
 
 
 class ReportWriter:
-    """Saves reports into open transactions of one run. `name_sender` names the sender of a shape from a source."""
+    """Saves reports into open transactions of one run. `name_sender` names the sender of a shape from a source;
+    `kind_of` says whose an envelope domain is that is not the author's."""
 
-    def __init__(self, engine: Engine, name_sender: _Namer, reporter_label: Callable[[str, str], str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        name_sender: _Namer,
+        reporter_label: Callable[[str, str], str],
+        kind_of: EnvelopeKind = unknown_envelope,
+    ) -> None:
+        self._kind_of = kind_of
         self._engine = engine
         self._name_sender = name_sender
         self._reporter_label = reporter_label
@@ -68,7 +77,7 @@ class ReportWriter:
 
     def _start(self) -> None:
         """What is written at the end of a transaction, for all its reports together."""
-        self._roll_up = RollUp()
+        self._roll_up = RollUp(self._kind_of)
         self._rows: dict[Table, list[tuple[object, ...]]] = {record: [], auth_result: [], override_reason: []}
 
     def save(self, connection: Connection, report: Report, *, message_id: int, authenticity: str, now: int) -> Saved:

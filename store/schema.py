@@ -357,7 +357,7 @@ override_reason = Table(
     sqlite_with_rowid=False,
 )
 
-# The three roll-ups hold reports in force only and are written in the transaction that stores the report.
+# The four roll-ups hold reports in force only and are written in the transaction that stores the report.
 traffic = Table(
     "traffic",
     metadata,
@@ -416,6 +416,8 @@ traffic_source = Table(
         "dkim_aligned",
         "spf_aligned",
     ),
+    # For whom else an address sent mail that passed (the cross-customer rules).
+    Index("ix_traffic_source_source_id", "source_id", "day", "passed"),
     sqlite_with_rowid=False,
 )
 
@@ -438,6 +440,39 @@ traffic_day = Table(
     Column("records", BigInteger, nullable=False),
     PrimaryKeyConstraint("domain_id", "day", "authenticity"),
     ForeignKeyConstraint(["domain_id"], ["domain.id"]),
+    sqlite_with_rowid=False,
+)
+
+traffic_evidence = Table(
+    "traffic_evidence",
+    metadata,
+    Column("domain_id", Integer, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("source_id", ForeignKey("source.id"), nullable=False),
+    Column("sender_id", Integer, nullable=False),
+    Column("reporter", Text, nullable=False),
+    Column("authenticity", Text, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("dkim_aligned", BigInteger, nullable=False),
+    Column("spf_aligned", BigInteger, nullable=False),
+    Column("spf_failed", BigInteger, nullable=False),
+    Column("spf_softfail", BigInteger, nullable=False),
+    Column("spf_strict", BigInteger, nullable=False),
+    Column("spf_service", BigInteger, nullable=False),
+    Column("spf_forwarder", BigInteger, nullable=False),
+    Column("spf_other", BigInteger, nullable=False),
+    Column("dkim_absent", BigInteger, nullable=False),
+    Column("dkim_failed", BigInteger, nullable=False),
+    Column("dkim_error", BigInteger, nullable=False),
+    Column("dkim_strict", BigInteger, nullable=False),
+    Column("dkim_other", BigInteger, nullable=False),
+    Column("null_sender", BigInteger, nullable=False),
+    Column("named_sender", BigInteger, nullable=False),
+    Column("forward_override", BigInteger, nullable=False),
+    PrimaryKeyConstraint("domain_id", "day", "source_id", "sender_id", "reporter", "authenticity"),
+    ForeignKeyConstraint(["domain_id", "sender_id"], ["sender.domain_id", "sender.id"]),
+    # What one address did in everybody's name (the cross-customer rules).
+    Index("ix_traffic_evidence_source_id", "source_id", "day"),
     sqlite_with_rowid=False,
 )
 

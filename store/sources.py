@@ -4,7 +4,7 @@ Only a confirmed name counts as a fact. A question that failed changes nothing b
 night without DNS does not unname anybody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, or_, select
@@ -48,6 +48,11 @@ class Pointer:
     ptr: str | None = None
     confirmed: bool = False
 
+    @property
+    def name(self) -> str | None:
+        """The host name, when it is a fact."""
+        return self.ptr if self.confirmed else None
+
 
 def due_sources(connection: Connection, ages: Ages, *, now: int, limit: int) -> tuple[list[Due], int]:
     """At most `limit` addresses to ask about, those never asked first, then the longest unasked; and how many more."""
@@ -82,11 +87,16 @@ _NAMED = "UPDATE source SET ptr = ?, ptr_confirmed = ?, ptr_state = ?, ptr_at = 
 _FAILED = "UPDATE source SET ptr_state = ?, ptr_at = ? WHERE id = ?"
 
 
-def records_by_source(connection: Connection, domain_id: int, sources: list[int]) -> list[tuple[int, int]]:
-    """(source id, number of records) of those of `sources` that sent for the domain, by id."""
-    counted: list[tuple[int, int]] = []
-    for start in range(0, len(sources), CHUNK):
-        mine = and_(record.c.domain_id == domain_id, record.c.source_id.in_(sources[start : start + CHUNK]))
-        rows = connection.execute(select(record.c.source_id, func.count()).where(mine).group_by(record.c.source_id))
-        counted += [(row[0], row[1]) for row in rows]
-    return sorted(counted)
+def records_by_source(
+    connection: Connection, domain_id: int, *, above: int, among: Sequence[int] | None
+) -> list[tuple[int, int]]:
+    """(source id, number of records) of the next CHUNK sources above an id that sent for the domain, by id.
+
+    `among`: at most CHUNK ids to which the answer is restricted.
+    """
+    found = record.c
+    mine = and_(found.domain_id == domain_id, found.source_id > above)
+    if among is not None:
+        mine = and_(mine, found.source_id.in_(among))
+    counted = select(found.source_id, func.count()).where(mine).group_by(found.source_id)
+    return [(row[0], row[1]) for row in connection.execute(counted.order_by(found.source_id).limit(CHUNK))]

@@ -1,7 +1,9 @@
-"""The three daily roll-ups that every screen reads, kept inside the transaction that stores a report.
+"""The four daily roll-ups that every screen reads, kept inside the transaction that stores a report.
 
 `traffic` has one row per domain, day, header from, sender, reporter, authenticity, alignment, disposition and override;
-`traffic_source` one per day, source and sender; `traffic_day` one per day. They hold reports in force only.
+`traffic_source` one per day, source and sender; `traffic_day` one per day. `traffic_evidence` has one row per day,
+source, sender and reporter for mail that did not align by both DKIM and SPF: what the records say about why
+(store/evidence.py). They hold reports in force only.
 
 The day of a report (docs/decisions/0003): a period of up to 36 hours counts whole on the UTC day of its middle, so that
 local-midnight reports and those a few seconds longer than a day stay in one piece. A longer one is spread over the UTC
@@ -16,8 +18,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from store.engine import upsert_sql
-from store.schema import traffic, traffic_day, traffic_source
-from store.values import Record
+from store.evidence import EnvelopeKind, Evidence, evidence_of, unknown_envelope
+from store.schema import traffic, traffic_day, traffic_evidence, traffic_source
+from store.values import Record, Shape
 
 DAY_SECONDS = 86_400
 ONE_DAY_REPORT_SECONDS = 36 * 3_600
@@ -60,9 +63,16 @@ def _overlap(day: int, begin: int, end: int) -> int:
 
 
 class RollUp:
-    """Sums of one transaction's reports, written once at its end. `add` with sign -1 takes a report out of force."""
+    """Sums of one transaction's reports, written once at its end. `add` with sign -1 takes a report out of force.
 
-    def __init__(self) -> None:
+    `kind_of` says whose an envelope domain is that is not the author's (`knowledge.envelope`).
+    """
+
+    def __init__(self, kind_of: EnvelopeKind = unknown_envelope) -> None:
+        self._kind_of = kind_of
+        # By identity, the shape kept with it: a shape read back from the store has no digest.
+        self._flags: dict[int, tuple[Shape, Evidence]] = {}
+        self._evidence: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * (1 + len(Evidence._fields)))
         self._traffic: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 2)
         self._source: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 5)
         self._day: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 11)
@@ -90,6 +100,7 @@ class RollUp:
             (traffic, self._traffic, ("messages", "records")),
             (traffic_source, self._source, ("messages", "passed", "dkim_aligned", "spf_aligned", "records")),
             (traffic_day, self._day, tuple(column.name for column in traffic_day.columns)[3:]),
+            (traffic_evidence, self._evidence, ("messages", *Evidence._fields)),
         ):
             if sums:
                 rows = [(*key, *values) for key, values in sorted(sums.items())]
@@ -129,6 +140,20 @@ class RollUp:
         row[2 + _ALIGNED[dkim, spf]] += messages
         row[6 + _DISPOSED[shape.disposition]] += messages
         row[10] += records
+        if not (spf and dkim):
+            self._count_evidence(
+                (domain_id, day, placed.source_id, placed.sender_id, reporter, authenticity), shape, messages
+            )
+
+    def _count_evidence(self, key: _Key, shape: Shape, messages: int) -> None:
+        known = self._flags.get(id(shape))
+        if known is None:
+            known = self._flags[id(shape)] = (shape, evidence_of(shape, self._kind_of))
+        row = self._evidence[key]
+        row[0] += messages
+        for place, flag in enumerate(known[1], 1):
+            if flag:
+                row[place] += messages
 
 
 # Places in traffic_day: both_aligned, dkim_only, spf_only, neither; then the dispositions, where pass acts as none.

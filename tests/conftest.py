@@ -1,6 +1,6 @@
 """What every test shares: a clean environment, the corpus, and what a test may need of the machine.
 
-A test marked requires_chromium, requires_postgresql, requires_dovecot or requires_corpus is left out with a sentence
+A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_nsd or requires_corpus is left out with a sentence
 where that is missing; with CI=true it fails instead. Servers are started by the servers_*.py beside this file.
 """
 
@@ -34,6 +34,10 @@ def _has_dovecot() -> bool:
     return bool(shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin"))
 
 
+def _has_nsd() -> bool:
+    return bool(shutil.which("nsd", path=f"{os.environ['PATH']}:/usr/sbin"))
+
+
 def _has_corpus() -> bool:
     return (CORPUS / "EXPECTED.json").is_file()
 
@@ -45,6 +49,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "requires_postgresql": (_has_postgresql, "PostgreSQL is not installed: apt-get install postgresql"),
     "requires_dovecot": (_has_dovecot, "Dovecot is not installed: apt-get install dovecot-imapd"),
+    "requires_nsd": (_has_nsd, "The name server NSD is not installed: apt-get install nsd"),
     "requires_corpus": (_has_corpus, f"there is no corpus in {CORPUS}: put its folder into SEKISHO_CORPUS"),
 }
 

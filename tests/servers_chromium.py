@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 from screen_store import PASSWORD, fill_store
 
 from store.migrate import upgrade
@@ -50,8 +50,12 @@ def profile(chromium: Browser, dashboard: Dashboard) -> Iterator[BrowserContext]
     profile.set_default_timeout(30_000)
     ours = (dashboard.url, dashboard.url.replace("http", "ws", 1), "data:", "blob:")
 
+    def refuse(dialog: Dialog) -> None:
+        strange.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
     def watch(page: Page) -> None:
-        page.on("dialog", lambda dialog: (strange.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", refuse)
         page.on("pageerror", lambda error: strange.append(f"script error {error}"))
         page.on("websocket", lambda socket: strange.append(socket.url) if not socket.url.startswith(ours) else None)
 

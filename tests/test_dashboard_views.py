@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -132,6 +133,7 @@ def test_a_customer_sees_only_its_own_domains(filled: str, start: Start) -> None
 
     assert [domain for (domain,) in rows(app, "ドメイン", "domain")] == ["shop.example.jp", "quiet.example.jp"]
     assert figures(app) == ["2", "1,226", "98.2%", "22"]
+    assert "customer" not in app.dataframe[0].value.columns
 
 
 def test_the_address_filters_and_orders(filled_file: str, start: Start) -> None:
@@ -341,6 +343,20 @@ def test_an_idle_session_ends(filled_file: str, start: Start, monkeypatch: pytes
     app.run()
 
     assert not app.dataframe
+
+
+def test_a_session_in_use_stays(filled_file: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = start(filled_file)
+    written = threading.Event()
+
+    monkeypatch.setattr(session, "now", lambda: NOW + 20 * 60)
+    app.run()
+    session._touches().submit(written.set)
+    assert written.wait(timeout=30)
+    monkeypatch.setattr(session, "now", lambda: NOW + 45 * 60)
+    app.run()
+
+    assert app.dataframe
 
 
 def test_new_reports_are_seen_at_the_next_click(filled_file: str, start: Start) -> None:

@@ -5,6 +5,7 @@ import stat
 import threading
 import traceback
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import keyring
@@ -37,7 +38,7 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # keyring leaves it untyped
         self.entries: dict[tuple[str, str], str] = {}
         self.locked = False
 
@@ -51,7 +52,7 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
 
 
 @pytest.fixture
-def memory_keyring() -> MemoryKeyring:
+def memory_keyring() -> Iterator[MemoryKeyring]:
     backend = MemoryKeyring()
     before = keyring.get_keyring()
     keyring.set_keyring(backend)

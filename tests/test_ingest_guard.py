@@ -49,7 +49,11 @@ def test_the_raw_identity_is_read_whole_and_only_trimmed() -> None:
 def test_records_are_counted_and_their_counts_summed_from_the_raw_text() -> None:
     found, _, guard = scan(report(record("192.0.2.1", 3), record("192.0.2.2", 4), record("192.0.2.1", 5)))
 
-    assert [(raw.ip_text, raw.count_text) for raw in found] == [(b"192.0.2.1", b"3"), (b"192.0.2.2", b"4"), (b"192.0.2.1", b"5")]
+    assert [(raw.ip_text, raw.count_text) for raw in found] == [
+        (b"192.0.2.1", b"3"),
+        (b"192.0.2.2", b"4"),
+        (b"192.0.2.1", b"5"),
+    ]
     assert (guard.records, guard.messages) == (3, 12)
 
 

@@ -703,7 +703,6 @@ def test_an_answer_without_the_mail_means_it_is_gone(options: Options, body: byt
 @pytest.mark.parametrize(
     "body",
     [
-        b"* 1 FETCH (UID 1 BODY[] {4000000000}\r\n",
         b"* 1 FETCH (UID 1 BODY[] {50}\r\nhello" + CLOSE,
         b"* 1 FETCH (UID 1 BODY[] {5}\r\nhello garbage\r\n",
         b"\x00\x01 garbage\r\n",
@@ -719,6 +718,18 @@ def test_a_broken_answer_is_a_lost_connection_and_never_a_mail(options: Options,
         assert list(session.messages(nothing_known)) == []
 
     assert [skipped.uid for skipped in session.skipped] == [1]
+
+
+def test_a_piece_longer_than_any_mail_we_take_is_not_waited_for(options: Options) -> None:
+    answers = usual_answers()
+    answers["UID FETCH"] = [answers["UID FETCH"][0], b"* 1 FETCH (UID 1 BODY[] {4000000000}\r\nhello"]
+    started = time.monotonic()
+
+    with FakeImap(answers) as server, opened(options(port=server.port, seconds_of_silence=10)) as session:
+        assert list(session.messages(nothing_known)) == []
+
+    assert "announced 4000000000 bytes" in session.skipped[0].reason
+    assert time.monotonic() - started < 3
 
 
 # ---------------------------------------------------------------------- servers that are busy

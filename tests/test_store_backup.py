@@ -23,7 +23,7 @@ from store.engine import (
     run_lock,
     writing,
 )
-from store.ledger import keep_original, start_run
+from store.ledger import keep_originals, start_run
 from store.migrate import upgrade
 
 NOON = 1_800_000_000
@@ -35,7 +35,7 @@ def fill(url: str, runs: int) -> None:
     with writing(engine) as connection:
         for number in range(runs):
             start_run(connection, "ingest", now=number)
-            keep_original(connection, f"{number:064}", b"x" * 5000, now=number)
+            keep_originals(connection, [(f"{number:064}", b"x" * 5000)], now=number)
     engine.dispose()
 
 

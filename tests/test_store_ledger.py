@@ -13,7 +13,7 @@ from store.ledger import (
     Quarantined,
     count_arrival,
     finish_run,
-    keep_original,
+    keep_originals,
     known,
     original,
     quarantine,
@@ -110,15 +110,15 @@ def test_an_unknown_state_is_refused_by_the_store(connection: Connection, run_id
 def test_an_original_comes_back_byte_for_byte(connection: Connection, content: bytes) -> None:
     digest = sha256(content).hexdigest()
 
-    keep_original(connection, digest, content, now=1)
-    keep_original(connection, digest, content, now=2)
+    keep_originals(connection, [(digest, content)], now=1)
+    keep_originals(connection, [(digest, content)], now=2)
 
     assert original(connection, digest) == content
     assert connection.exec_driver_sql("SELECT stored_at FROM original").all() == [(1,)]
 
 
 def test_repetitive_originals_are_kept_small(connection: Connection) -> None:
-    keep_original(connection, A, b"<record/>" * 10_000, now=1)
+    keep_originals(connection, [(A, b"<record/>" * 10_000)], now=1)
 
     assert connection.exec_driver_sql("SELECT length(content) FROM original").scalar_one() < 1000
 

@@ -111,7 +111,8 @@ def _controls(visit: Visit) -> tuple[str, str]:
 
 def _show_domains(visit: Visit, rows: list[DomainRow]) -> None:
     _ = translator(visit.language)
-    table = tables.overview(rows, visit.language, visit.today)
+    with_customer = visit.visitor.role != "customer"
+    table = tables.overview(rows, visit.language, visit.today, with_customer=with_customer)
     st.caption(_("Click a line to open the domain."))
     event = st.dataframe(
         table.frame,

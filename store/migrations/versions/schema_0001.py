@@ -397,6 +397,43 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "traffic_evidence",
+        sa.Column("domain_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("sender_id", sa.Integer(), nullable=False),
+        sa.Column("reporter", sa.Text(), nullable=False),
+        sa.Column("authenticity", sa.Text(), nullable=False),
+        sa.Column("messages", sa.BigInteger(), nullable=False),
+        sa.Column("dkim_aligned", sa.BigInteger(), nullable=False),
+        sa.Column("spf_aligned", sa.BigInteger(), nullable=False),
+        sa.Column("spf_failed", sa.BigInteger(), nullable=False),
+        sa.Column("spf_softfail", sa.BigInteger(), nullable=False),
+        sa.Column("spf_strict", sa.BigInteger(), nullable=False),
+        sa.Column("spf_service", sa.BigInteger(), nullable=False),
+        sa.Column("spf_forwarder", sa.BigInteger(), nullable=False),
+        sa.Column("spf_other", sa.BigInteger(), nullable=False),
+        sa.Column("dkim_absent", sa.BigInteger(), nullable=False),
+        sa.Column("dkim_failed", sa.BigInteger(), nullable=False),
+        sa.Column("dkim_error", sa.BigInteger(), nullable=False),
+        sa.Column("dkim_strict", sa.BigInteger(), nullable=False),
+        sa.Column("dkim_other", sa.BigInteger(), nullable=False),
+        sa.Column("null_sender", sa.BigInteger(), nullable=False),
+        sa.Column("named_sender", sa.BigInteger(), nullable=False),
+        sa.Column("forward_override", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["domain_id", "sender_id"],
+            ["sender.domain_id", "sender.id"],
+            name=op.f("fk_traffic_evidence_sender_domain_id"),
+        ),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_traffic_evidence_source_source_id")),
+        sa.PrimaryKeyConstraint(
+            "domain_id", "day", "source_id", "sender_id", "reporter", "authenticity", name=op.f("pk_traffic_evidence")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_traffic_evidence_source_id", "traffic_evidence", ["source_id", "day"], unique=False)
+    op.create_table(
         "traffic_source",
         sa.Column("domain_id", sa.Integer(), nullable=False),
         sa.Column("day", sa.Integer(), nullable=False),
@@ -425,6 +462,7 @@ def upgrade() -> None:
         ["domain_id", "sender_id", "day", "authenticity", "messages", "passed", "dkim_aligned", "spf_aligned"],
         unique=False,
     )
+    op.create_index("ix_traffic_source_source_id", "traffic_source", ["source_id", "day", "passed"], unique=False)
     op.create_table(
         "auth_result",
         sa.Column("domain_id", sa.Integer(), nullable=False),

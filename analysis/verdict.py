@@ -1,0 +1,472 @@
+"""What a sender is, and by which rule: an ordered table of small pure rules, the first match wins.
+
+A rule sees the figures of one stream (one address under one sender, or a whole sender) and nothing else, so that the
+order of reports never matters. Every rule asks for something that was seen; thin evidence matches none of them and
+gives `unknown`. Without a decision of staff nothing is `ours-*` unless DKIM or SPF passed aligned.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from wording import later, text
+
+VERDICTS = ("ours-ok", "ours-fix", "forwarded", "bounce", "candidate", "impostor", "unknown")
+OURS = frozenset({"ours-ok", "ours-fix"})
+
+# A confirmed sender fails when this share of its recent mail does: 95 % is the bar of the step to quarantine.
+FAILING_SHARE = 0.05
+# Fewer failures are a slow name server or a forward, not a set-up to mend.
+FAILING_MESSAGES = 3
+# A month and a long weekend: whoever sends at month ends only has sent within it.
+RECENT_DAYS = 35
+# Below these a stream shows no habit: a single reader's forward can bring four messages on a day.
+HABIT_MESSAGES = 5
+HABIT_DAYS = 3
+# A forwarder serves the readers of one or two mailbox providers; who is seen by more sends directly.
+FORWARD_REPORTERS = 2
+# Seen by one or two means something only where others report about the domain as well.
+DOMAIN_REPORTERS = 4
+# Half of a stream: the fact is its nature and not an accident.
+NATURE_SHARE = 0.5
+# One receiver in five that says forwarded is believed: most receivers never give a reason.
+OVERRIDE_SHARE = 0.2
+OVERRIDE_MESSAGES = 2
+# Of the records that name the envelope sender at all, this share must name none.
+NULL_SHARE = 0.9
+NULL_MESSAGES = 3
+# One other customer may share an office or a supplier with this one; two unrelated ones with unsigned mail do not.
+OTHER_CUSTOMERS = 2
+# Of the customers whose mail the address sends unsigned, so many sign their own mail: it cannot be a forward of that.
+SIGNING_CUSTOMERS = 2
+# What other customers' reports must show before their forwarder is taken for this customer's too.
+OTHER_FORWARDS = 3
+# Figures of a decision's contradiction: so many failing messages and no pass, or so many passes.
+CONTRADICTING_MESSAGES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Counters of mail that did not align both ways, as docs/DATA.md describes them for `traffic_evidence`.
+
+    `reporters` and `days` count the distinct ones that saw such mail.
+    """
+
+    messages: int = 0
+    dkim_aligned: int = 0
+    spf_aligned: int = 0
+    spf_failed: int = 0
+    spf_softfail: int = 0
+    spf_strict: int = 0
+    spf_service: int = 0
+    spf_forwarder: int = 0
+    spf_other: int = 0
+    dkim_absent: int = 0
+    dkim_failed: int = 0
+    dkim_error: int = 0
+    dkim_strict: int = 0
+    dkim_other: int = 0
+    null_sender: int = 0
+    named_sender: int = 0
+    forward_override: int = 0
+    reporters: int = 0
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the same address did in other customers' names in the period; numbers only, nobody's name.
+
+    forwards: messages that it forwarded as their receivers or signatures show. failing: customers of whose mail
+    it sent only unsigned, failing messages; signing: those of them that sign their own mail. passes: customers
+    for whom it passed aligned.
+    """
+
+    forwards: int = 0
+    failing: int = 0
+    signing: int = 0
+    passes: int = 0
+
+
+NOWHERE = Elsewhere()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Everything the rules may look at. Counts are of counted messages in the period.
+
+    `key`: the sender's. `service`: the name of the known service behind it. `spf_aligns`: False when mail of that service is
+    expected to pass by DKIM alone. `ptr_state`: confirmed, unconfirmed, none, or None while nobody looked.
+    `passes_as`: the same address also sends mail of this domain that passes aligned, as another sender.
+    `domain_reporters`: distinct reporters about the whole domain. `domain_signs`: it signs its own mail.
+    """
+
+    key: str
+    messages: int
+    passed: int
+    dkim_aligned: int
+    spf_aligned: int
+    recent: int
+    recent_passed: int
+    evidence: Evidence = Evidence()
+    elsewhere: Elsewhere = NOWHERE
+    service: str | None = None
+    spf_aligns: bool = True
+    ptr_state: str | None = None
+    passes_as: bool = False
+    domain_reporters: int = 0
+    domain_signs: bool = False
+    decision: str | None = None
+
+    @property
+    def prefix(self) -> str:
+        """The kind of place that the key names: service, tenant, relay, forwarder, server, ptr, as, net."""
+        return self.key.partition(":")[0]
+
+    @property
+    def failed(self) -> int:
+        return self.messages - self.passed
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with the id of the rule that gave it, the facts that the rule used, and its sentence's key."""
+
+    verdict: str
+    rule: str
+    facts: tuple[tuple[str, int | str], ...]
+    sentence: str
+    values: tuple[tuple[str, int | str], ...] = field(default=(), repr=False)
+
+    def why(self, language: str) -> str:
+        """The sentence in `language`, its figures filled in."""
+        return text(language, self.sentence, **dict(self.values))
+
+
+class Rule(NamedTuple):
+    """One row of the table. `facts` names what it used, for the record and for its sentence."""
+
+    id: str
+    verdict: str
+    matches: Callable[[Stream], bool]
+    sentence: str
+    facts: tuple[str, ...]
+
+
+@lru_cache(maxsize=65536)
+def judge(stream: Stream) -> Judgement:
+    """The verdict of a stream: the first rule of RULES that matches it."""
+    rule = next(rule for rule in RULES if rule.matches(stream))
+    facts = tuple((name, _fact(stream, name)) for name in rule.facts)
+    return Judgement(rule.verdict, rule.id, facts, rule.sentence, facts)
+
+
+def contradiction(decision: str, messages: int, passed: int, spf_aligned: int) -> str | None:
+    """What the mail seen after a decision says against it: `never-passes`, `passes`, or None.
+
+    An own sender of which nothing passes aligned; a stranger whose mail does; a forwarder that the domain's SPF names.
+    """
+    if decision == "ours" and not passed and messages >= CONTRADICTING_MESSAGES:
+        return "never-passes"
+    against = {"ours": 0, "not-ours": passed, "forwarder": spf_aligned}[decision]
+    return "passes" if against >= CONTRADICTING_MESSAGES else None
+
+
+def _fact(stream: Stream, name: str) -> int | str:
+    for holder in (stream, stream.evidence, stream.elsewhere):
+        if hasattr(holder, name):
+            value = getattr(holder, name)
+            return value if isinstance(value, int | str) else str(value)
+    raise AttributeError(name)
+
+
+# ---- The conditions, one to a fact
+
+
+def _decided(word: str) -> Callable[[Stream], bool]:
+    return lambda stream: stream.decision == word
+
+
+def _is_failing_now(stream: Stream) -> bool:
+    failed = stream.recent - stream.recent_passed
+    return failed >= FAILING_MESSAGES and failed >= FAILING_SHARE * stream.recent
+
+
+def _is_bounce(stream: Stream) -> bool:
+    seen = stream.evidence
+    told = seen.null_sender + seen.named_sender
+    return not stream.passed and seen.null_sender >= NULL_MESSAGES and seen.null_sender >= NULL_SHARE * told
+
+
+def _signed_only(stream: Stream) -> bool:
+    """Passed by DKIM, never by SPF."""
+    return stream.dkim_aligned > 0 and stream.spf_aligned == 0
+
+
+def _sends_as_service(stream: Stream) -> bool:
+    """Signed mail of a service whose own servers sent it: SPF passed for the service, or nothing speaks against it."""
+    seen = stream.evidence
+    foreign = seen.spf_failed + seen.spf_softfail + seen.spf_forwarder + seen.spf_other
+    if not (_signed_only(stream) and stream.service):
+        return False
+    if stream.prefix == "relay":
+        return seen.spf_service >= NATURE_SHARE * seen.messages
+    return foreign < NATURE_SHARE * seen.messages and (seen.spf_service > 0 or not stream.spf_aligns)
+
+
+def _signed_and_forwarded(stream: Stream) -> bool:
+    """Signed mail whose return path a forwarder put there, or that a mailbox user's forward brought."""
+    seen = stream.evidence
+    known = seen.spf_forwarder + (seen.spf_other if stream.prefix == "relay" else 0)
+    return _signed_only(stream) and (stream.prefix == "forwarder" or known >= NATURE_SHARE * seen.messages)
+
+
+def _has_habit(stream: Stream) -> bool:
+    return stream.evidence.messages >= HABIT_MESSAGES and stream.evidence.days >= HABIT_DAYS
+
+
+def _seen_by_many(stream: Stream) -> bool:
+    return stream.evidence.reporters > FORWARD_REPORTERS
+
+
+def _seen_by_few(stream: Stream) -> bool:
+    return stream.evidence.reporters <= FORWARD_REPORTERS and stream.domain_reporters >= DOMAIN_REPORTERS
+
+
+def _signed_to_many(stream: Stream) -> bool:
+    return _signed_only(stream) and _has_habit(stream) and _seen_by_many(stream) and stream.prefix != "relay"
+
+
+def _signed_to_few(stream: Stream) -> bool:
+    return _signed_only(stream) and _has_habit(stream) and _seen_by_few(stream)
+
+
+def _called_forwarded(stream: Stream) -> bool:
+    said = stream.evidence.forward_override
+    return not stream.passed and said >= OVERRIDE_MESSAGES and said >= OVERRIDE_SHARE * stream.failed
+
+
+def _is_known_service(stream: Stream) -> bool:
+    """Its SPF, DKIM or own addresses name the service. A relay is only a place, through which anybody's mail goes."""
+    return stream.service is not None and stream.prefix != "relay"
+
+
+def _altered(stream: Stream) -> bool:
+    """An own signature that fails, from a host with another identity, or one that few receivers see."""
+    seen = stream.evidence
+    if stream.passed or seen.dkim_failed < max(HABIT_MESSAGES, NATURE_SHARE * stream.failed):
+        return False
+    other = seen.spf_other + seen.spf_forwarder + seen.spf_service >= NATURE_SHARE * stream.failed
+    return other or (_has_habit(stream) and _seen_by_few(stream))
+
+
+def _forwards_elsewhere(stream: Stream) -> bool:
+    return stream.elsewhere.forwards >= OTHER_FORWARDS and not stream.passed and stream.prefix not in _POOLS
+
+
+def _sends_unsigned(stream: Stream) -> bool:
+    unsigned = stream.evidence.dkim_absent >= NATURE_SHARE * stream.failed
+    return not stream.passed and not stream.elsewhere.passes and unsigned and stream.prefix not in _POOLS
+
+
+# Addresses through which many people's mail goes: what one of them did says nothing of another.
+_POOLS = frozenset({"relay", "tenant", "service", "forwarder", "own-infrastructure"})
+
+
+def _fails_everywhere(stream: Stream) -> bool:
+    signing = stream.elsewhere.signing + stream.domain_signs
+    enough = stream.elsewhere.failing >= OTHER_CUSTOMERS and signing >= SIGNING_CUSTOMERS
+    return enough and _sends_unsigned(stream)
+
+
+def _fails_without_name(stream: Stream) -> bool:
+    nameless = stream.ptr_state in ("none", "unconfirmed")
+    return nameless and stream.elsewhere.failing >= 1 and _sends_unsigned(stream)
+
+
+def _asks(stream: Stream) -> bool:
+    return not stream.passed and _has_habit(stream) and not stream.elsewhere.failing
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "decided-not-ours",
+        "impostor",
+        _decided("not-ours"),
+        later("Staff decided that this is not the customer's."),
+        ("decision",),
+    ),
+    Rule(
+        "decided-forwarder",
+        "forwarded",
+        _decided("forwarder"),
+        later("Staff decided that this forwards mail."),
+        ("decision",),
+    ),
+    Rule(
+        "decided-ours-bounce",
+        "bounce",
+        lambda stream: stream.decision == "ours" and _is_bounce(stream),
+        later("Staff decided that this is the customer's; it sends bounces and automatic replies (no envelope sender)."),
+        ("decision", "null_sender"),
+    ),
+    Rule(
+        "decided-ours-failing",
+        "ours-fix",
+        lambda stream: stream.decision == "ours" and (_is_failing_now(stream) or not stream.passed),
+        later("Staff decided that this is the customer's; of its %(recent)s recent messages %(recent_passed)s passed."),
+        ("decision", "recent", "recent_passed"),
+    ),
+    Rule(
+        "decided-ours",
+        "ours-ok",
+        _decided("ours"),
+        later("Staff decided that this is the customer's, and it passes: %(passed)s of %(messages)s messages."),
+        ("decision", "passed", "messages"),
+    ),
+    Rule(
+        "spf-aligned-failing",
+        "ours-fix",
+        lambda stream: stream.spf_aligned > 0 and _is_failing_now(stream),
+        later("The domain's SPF names it, but of its %(recent)s recent messages only %(recent_passed)s passed."),
+        ("spf_aligned", "recent", "recent_passed"),
+    ),
+    Rule(
+        "spf-aligned",
+        "ours-ok",
+        lambda stream: stream.spf_aligned > 0,
+        later("The domain's SPF names it: SPF passed aligned for %(spf_aligned)s of %(messages)s messages."),
+        ("spf_aligned", "messages"),
+    ),
+    Rule(
+        "service-signed-failing",
+        "ours-fix",
+        lambda stream: _sends_as_service(stream) and _is_failing_now(stream),
+        later("A service signs for the domain, but of its %(recent)s recent messages only %(recent_passed)s passed."),
+        ("dkim_aligned", "recent", "recent_passed"),
+    ),
+    Rule(
+        "service-signed",
+        "ours-ok",
+        _sends_as_service,
+        later("A service signs for the domain: DKIM passed aligned for %(dkim_aligned)s of %(messages)s messages."),
+        ("dkim_aligned", "messages"),
+    ),
+    Rule(
+        "signed-rewritten",
+        "forwarded",
+        _signed_and_forwarded,
+        later("The domain's signature is intact, and a forwarder put its own return path on %(messages)s messages."),
+        ("dkim_aligned", "messages"),
+    ),
+    Rule(
+        "signed-to-many",
+        "ours-fix",
+        _signed_to_many,
+        later("Signed by the domain and seen by %(reporters)s reporters on %(days)s days, but missing in its SPF."),
+        ("dkim_aligned", "reporters", "days"),
+    ),
+    Rule(
+        "signed-to-few",
+        "forwarded",
+        _signed_to_few,
+        later(
+            "The domain's signature is intact, SPF is not its own, and of %(domain_reporters)s reporters only "
+            "%(reporters)s saw it: a reader's forward."
+        ),
+        ("dkim_aligned", "reporters", "domain_reporters"),
+    ),
+    Rule(
+        "signed-thin",
+        "unknown",
+        _signed_only,
+        later("Signed by the domain, but %(messages)s messages are too few to tell a forward from a missing SPF entry."),
+        ("dkim_aligned", "messages"),
+    ),
+    Rule(
+        "override",
+        "forwarded",
+        _called_forwarded,
+        later("Receivers took %(forward_override)s of %(messages)s messages for forwarded or list mail."),
+        ("forward_override", "messages"),
+    ),
+    Rule(
+        "null-sender",
+        "bounce",
+        _is_bounce,
+        later("Bounces and automatic replies: %(null_sender)s messages had no envelope sender, and nothing aligned."),
+        ("null_sender", "named_sender"),
+    ),
+    Rule(
+        "own-servers",
+        "candidate",
+        lambda stream: stream.prefix == "own-infrastructure",
+        later("It came from our own shared servers, and nothing aligned: does the customer send through them?"),
+        ("messages",),
+    ),
+    Rule(
+        "known-service",
+        "candidate",
+        _is_known_service,
+        later("Mail of %(service)s, not aligned. Does the customer use this service?"),
+        ("service", "messages"),
+    ),
+    Rule(
+        "also-passes",
+        "candidate",
+        lambda stream: stream.passes_as and stream.prefix not in _POOLS,
+        later("The same address also sends mail of the domain that passes. Are these %(messages)s messages the customer's?"),
+        ("messages",),
+    ),
+    Rule(
+        "own-signature-failed",
+        "forwarded",
+        _altered,
+        later(
+            "The domain's own signature is on %(dkim_failed)s of %(messages)s messages and broke on the way: a list or "
+            "filter changed them. A copied header looks the same."
+        ),
+        ("dkim_failed", "messages"),
+    ),
+    Rule(
+        "forwards-for-others",
+        "forwarded",
+        _forwards_elsewhere,
+        later("This address is known to us for forwarding other people's mail."),
+        ("forwards",),
+    ),
+    Rule(
+        "fails-for-many",
+        "impostor",
+        _fails_everywhere,
+        later("In the same days this address failed, unsigned, in the names of %(failing)s other owners of domains."),
+        ("failing", "messages"),
+    ),
+    Rule(
+        "fails-without-name",
+        "impostor",
+        _fails_without_name,
+        later("The address has no confirmed host name and failed, unsigned, in another owner's name as well."),
+        ("failing", "ptr_state"),
+    ),
+    Rule(
+        "only-here",
+        "unknown",
+        _asks,
+        later(
+            "It fails for this domain only, on %(days)s days: perhaps a system that nobody registered. "
+            "Please ask the customer."
+        ),
+        ("days", "messages"),
+    ),
+    Rule(
+        "nothing-known",
+        "unknown",
+        lambda _stream: True,
+        later("Nothing that was seen says who this is (%(messages)s messages)."),
+        ("messages",),
+    ),
+)
+# Verdicts of an address that its sender's other addresses may complete: too little was seen of the one.
+THIN_RULES = frozenset({"signed-thin", "only-here", "nothing-known"})
