@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 PREFIX = "SEKISHO_"
@@ -28,6 +28,8 @@ FILE_SUFFIX = "_FILE"
 DEFAULT_FILE = Path("sekisho.toml")
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgresql+psycopg://")
+# The key of the tables that stand any number of times.
+MAILBOXES = "mailbox"
 SEE = "Every option is in sekisho.example.toml."
 
 
@@ -110,6 +112,24 @@ def _host_name(text: str) -> str:
     return name
 
 
+def _authserv_id(text: str) -> str:
+    name = text.strip().lower()
+    if not re.fullmatch(r"[a-z0-9_.-]+", name):
+        raise ValueError("no authserv-id")
+    return name
+
+
+def _ping_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 443)
+    except ValueError:
+        usable = None
+    if value and (not usable or parts.query or parts.fragment):
+        raise ValueError("must be empty or an http(s) address without ? and #")
+    return value.rstrip("/")
+
+
 NameServers = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_each(_name_server, "IP addresses like 192.0.2.53 or 192.0.2.53:5353"))
 ]
@@ -118,6 +138,9 @@ Networks = Annotated[
 ]
 HostNames = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_each(_host_name, "host names in ASCII like mail.example.jp"))
+]
+AuthservIds = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_each(_authserv_id, "names of mail servers like mx.example.jp"))
 ]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -205,6 +228,112 @@ class OwnInfrastructure(BaseModel):
     hosts: HostNames = Field((), description="Host names of your own mail servers, each with everything below it.")
 
 
+class Authenticity(BaseModel):
+    """Who says that a report's mail is really from its sender; without an entry nobody does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    authserv_id: AuthservIds = Field(
+        (),
+        description="Names under which your own mail servers write Authentication-Results.",
+    )
+    check_dkim: bool = Field(False, description="Whether mails from a mailbox have their DKIM signature checked too.")
+
+
+class Backup(BaseModel):
+    """The verified copy of the store that every night makes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str = Field("", description="Folder of the copies; empty for backups/ beside the SQLite file.")
+    keep_daily: Positive = Field(7, description="Days whose newest copy is kept.")
+    keep_weekly: Positive = Field(4, description="Weeks, this one included, whose newest copy is kept.")
+
+
+class Heartbeat(BaseModel):
+    """Who is told when a night starts and how it ends, so that a night that never runs is noticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Annotated[str, AfterValidator(_ping_url)] = Field(
+        "",
+        repr=False,
+        json_schema_extra={"secret": True},
+        description="Address of a check as healthchecks has it, told /start, success and /fail; empty for none.",
+    )
+
+
+class Log(BaseModel):
+    """Where the log of the nights goes, one line of JSON for each event."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field("", description="File that the lines are added to; empty for the standard error stream.")
+
+
+class Mailbox(BaseModel):
+    """One mailbox to read; the table may stand any number of times."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the mailbox in the ledger and in messages; keep it once mails were read.")
+    preset: Literal["plain", "gmail", "microsoft", "sakura", "xserver"] = Field(
+        "plain", description="Provider whose host and kind of login are filled in."
+    )
+    host: str | None = Field(None, description="Name of the IMAP server; gmail and microsoft have one.")
+    port: int = Field(993, description="TCP port of the IMAP server: 993 for tls, 143 for starttls.")
+    security: Literal["tls", "starttls", "plain"] = Field(
+        "tls", description="How the connection is protected; plain is for this very machine only."
+    )
+    ca_file: Path | None = Field(None, description="PEM file of the authorities to trust instead of the system's.")
+    user: str = Field(description="Login name, most often the whole address.")
+    login: Literal["password", "oauth2"] | None = Field(
+        None, description="Whether a password or an OAuth token logs in; without it as the preset says."
+    )
+    password_variable: str | None = Field(None, description="Name of the environment variable that has the password.")
+    password_file: Path | None = Field(None, description="File of mode 600 that has the password.")
+    password_keyring: bool = Field(False, description="Whether the password is in the keyring of the system.")
+    client_id: str | None = Field(None, description="OAuth: id of the client registered at the provider.")
+    client_secret_file: Path | None = Field(None, description="OAuth: file of mode 600 that has the client's secret.")
+    token_file: Path | None = Field(None, description="OAuth: file of mode 600 in which the refresh token is kept.")
+    token_keyring: bool = Field(False, description="OAuth: whether the refresh token is kept in the keyring instead.")
+    authorize_url: str | None = Field(
+        None, description="OAuth: address of the consent page, where the preset's is not yours (one Microsoft tenant)."
+    )
+    token_url: str | None = Field(None, description="OAuth: address that hands out tokens, in place of the preset's.")
+    scope: str | None = Field(None, description="OAuth: scope to ask for, where it is not the preset's.")
+    folders: tuple[str, ...] = Field(("INBOX",), description="Folders that are read, with / between levels.")
+    processed: str = Field("DMARC/Processed", description="Folder for mails whose reports are stored.")
+    quarantine: str = Field("DMARC/Quarantine", description="Folder for mails that could not be read three times.")
+    after: Literal["move", "leave"] = Field(
+        "move", description="Whether mails with reports are moved once they are stored, or stay; none is ever deleted."
+    )
+    largest_message_bytes: Positive = Field(
+        35_651_584, description="Bytes that one mail may have; a larger one is not downloaded and stays (34 MiB)."
+    )
+    messages_per_run: Positive = Field(20_000, description="Mails that one run reads at most; the next run goes on.")
+    bytes_per_run: Positive = Field(500_000_000, description="Bytes that one run downloads at most.")
+    bytes_per_day: Positive = Field(
+        2_000_000_000, description="Bytes that all runs of one UTC day download at most (Gmail allows 2,500 MB)."
+    )
+    seconds_per_run: Annotated[float, Field(gt=0)] = Field(3600, description="Seconds that one run may take.")
+    seconds_per_command: Annotated[float, Field(gt=0)] = Field(
+        120, description="Seconds that one command may take, and a download one more for each 64 KiB."
+    )
+    seconds_to_connect: Annotated[float, Field(gt=0)] = Field(20, description="Seconds that connecting may take.")
+    seconds_of_silence: Annotated[float, Field(gt=0)] = Field(
+        60, description="Seconds that the server may send nothing at all."
+    )
+
+
+def _named_apart(mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
+    names = [mailbox.name for mailbox in mailboxes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two mailboxes have the name {', '.join(twice)}")
+    return mailboxes
+
+
 class Settings(BaseSettings):
     """All options together; `load` makes one, and it never changes."""
 
@@ -228,6 +357,11 @@ class Settings(BaseSettings):
     knowledge: Knowledge = Knowledge()
     lookup: Lookup = Lookup()
     own_infrastructure: OwnInfrastructure = OwnInfrastructure()
+    authenticity: Authenticity = Authenticity()
+    backup: Backup = Backup()
+    heartbeat: Heartbeat = Heartbeat()
+    log: Log = Log()
+    mailbox: Annotated[tuple[Mailbox, ...], NoDecode, AfterValidator(_named_apart)] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -239,6 +373,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """A variable wins over the file; there is no other source."""
+        if isinstance(env_settings, EnvSettingsSource):
+            # Variables that name the file of a secret hold no option; inside a table they would be taken for one.
+            files = {(option.variable + FILE_SUFFIX).lower() for option in options() if option.secret}
+            env_settings.env_vars = {name: v for name, v in env_settings.env_vars.items() if name not in files}
         return env_settings, init_settings
 
 
@@ -258,14 +396,20 @@ class Option:
 
 
 def options(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Option]:
-    """Every option, in the order in which the models state them."""
+    """Every option that stands once, in the order in which the models state them."""
     for name, field in model.model_fields.items():
         if isinstance(field.default, BaseModel):
             yield from options(type(field.default), f"{prefix}{name}.")
-        else:
+        elif prefix + name != MAILBOXES:
             extra = field.json_schema_extra
             secret = isinstance(extra, dict) and extra.get("secret") is True
-            yield Option(prefix + name, field.default, field.description or "", secret)
+            default = None if field.is_required() else field.default
+            yield Option(prefix + name, default, field.description or "", secret)
+
+
+def mailbox_options() -> Iterator[Option]:
+    """Every option of one [[mailbox]] table. No variable sets them; a required one has no default."""
+    yield from options(Mailbox, f"{MAILBOXES}.")
 
 
 def load(path: Path | None = None) -> Settings:
@@ -276,15 +420,16 @@ def load(path: Path | None = None) -> Settings:
     """
     file = _file(path)
     written = _read(file) if file else {}
-    problems = _unknown_variables(os.environ)
+    problems = _unknown_variables(os.environ, _password_variables(written))
     secrets, refused = _secrets(os.environ)
     problems += refused
     try:
-        settings = Settings(**{**written, **secrets})
+        settings = Settings(**_merged(written, secrets))
     except ValidationError as error:
         problems += _sentences(error, file, written)
     except SourceError as error:
         problems = problems or [f"environment: {error}. Set the options of a table one by one. {SEE}"]
+    problems = problems or [*_open_secrets(file, written)]
     if problems:
         raise SettingsError("\n".join(problems))
     return _rooted(settings, file.parent if file else Path())
@@ -306,8 +451,49 @@ def _read(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: is not TOML in UTF-8 ({error}). Mend that place.") from error
 
 
-def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    known = {CONFIG_VARIABLE}
+def _password_variables(written: Mapping[str, Any]) -> set[str]:
+    """The variables that mailboxes name for their passwords."""
+    tables = written.get(MAILBOXES)
+    if not isinstance(tables, list):
+        return set()
+    return {str(table.get("password_variable")) for table in tables if isinstance(table, Mapping)}
+
+
+def _merged(written: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """The tables of the file with the secrets of *_FILE variables under their dotted keys."""
+    merged = dict(written)
+    for key, secret in secrets.items():
+        table, _, name = key.rpartition(".")
+        if not table:
+            merged[name] = secret
+        elif isinstance(merged.get(table, {}), dict):
+            merged[table] = {**merged.get(table, {}), name: secret}
+    return merged
+
+
+def _open_secrets(file: Path | None, written: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with secrets that stand in the file itself: others may read it."""
+    mode = stat.S_IMODE(file.stat().st_mode) if file else 0
+    if not mode & 0o077:
+        return
+    for option in options():
+        table, _, name = option.key.rpartition(".")
+        value = (written.get(table, {}) if table else written).get(name)
+        if option.secret and value and _is_secret(value):
+            yield (
+                f"{file}: {option.key}: holds a secret, and the file has mode {mode:o} and not 600. "
+                f"Run chmod 600 {file}, or put the secret in a file that {option.variable}{FILE_SUFFIX} names."
+            )
+
+
+def _is_secret(url: str) -> bool:
+    """Whether an address holds one: a password, or for http the path that is a check's own."""
+    parts = urlsplit(url)
+    return bool(parts.password) or parts.scheme in ("http", "https")
+
+
+def _unknown_variables(environ: Mapping[str, str], named: set[str]) -> list[str]:
+    known = {CONFIG_VARIABLE, *named}
     for option in options():
         known |= {option.variable, option.variable + FILE_SUFFIX} if option.secret else {option.variable}
     ours = (name for name in environ if name.upper().startswith(PREFIX))
@@ -341,7 +527,7 @@ def _secret(option: Option, file: Path, environ: Mapping[str, str]) -> str:
     try:
         with file.open(encoding="utf-8") as opened:
             mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            if mode & 0o177:
+            if mode & 0o177 and not _is_systemd_credential(file, environ):
                 raise SettingsError(f"{variable}: {file} has mode {mode:o} and not 600. Run chmod 600 {file}.")
             return opened.read().rstrip("\r\n")
     except OSError as error:
@@ -350,9 +536,15 @@ def _secret(option: Option, file: Path, environ: Mapping[str, str]) -> str:
         raise SettingsError(f"{variable}: {file} is not text in UTF-8. Write the secret again.") from error
 
 
+def _is_systemd_credential(file: Path, environ: Mapping[str, str]) -> bool:
+    """Whether systemd's LoadCredential= put it there, whose access list shows as a group-readable mode."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    return bool(folder) and file.resolve().parent == Path(str(folder)).resolve()
+
+
 def _sentences(error: ValidationError, file: Path | None, written: Mapping[str, Any]) -> list[str]:
     """One line for each refused value: where it stands, what is wrong, what the option is for."""
-    known = {option.key: option for option in options()}
+    known = {option.key: option for option in (*options(), *mailbox_options())}
     return [
         _sentence(detail, file, known)
         for detail in error.errors()
@@ -360,25 +552,42 @@ def _sentences(error: ValidationError, file: Path | None, written: Mapping[str, 
     ]
 
 
-def _holds(table: object, keys: tuple[int | str, ...]) -> bool:
+def _holds(table: Any, keys: tuple[int | str, ...]) -> bool:
     """Whether the file itself has this key; one that only a variable has was named by `_unknown_variables`."""
     for key in keys:
-        if not isinstance(table, Mapping) or key not in table:
+        within = isinstance(key, int) if isinstance(table, list) else isinstance(table, Mapping) and key in table
+        if not within:
             return False
         table = table[key]
     return True
 
 
 def _sentence(detail: ErrorDetails, file: Path | None, known: Mapping[str, Option]) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
+    key = ".".join(part for part in detail["loc"] if isinstance(part, str))
+    if key.partition(".")[0] == MAILBOXES:
+        return f"{file}: {_mailbox_sentence(detail, key, known)}"
     if detail["type"] == "extra_forbidden":
-        return f"{file}: {key}: no such option.{_nearest(key, set(known))} {SEE}"
+        return f"{file}: {key}: no such option.{_nearest(key, {*known, MAILBOXES})} {SEE}"
     option = known.get(key)
     if option is None:
         return f"{file}: {key}: must be a table, [{key}]. {SEE}"
     given = "" if option.secret else f" (it is {detail['input']!r})"
     wrong = detail["msg"].removeprefix("Value error, ")
     return f"{_origin(option, file)}: {wrong}{given}. {option.sentence} The default is {option.default!r}."
+
+
+def _mailbox_sentence(detail: ErrorDetails, key: str, known: Mapping[str, Option]) -> str:
+    """What is wrong in one [[mailbox]] table, which is counted from 1. The value is not repeated."""
+    number = next((part + 1 for part in detail["loc"] if isinstance(part, int)), None)
+    where = f"[[{MAILBOXES}]]" if number is None else f"[[{MAILBOXES}]] number {number}: {key.rpartition('.')[2]}"
+    if detail["type"] == "extra_forbidden":
+        return f"{where}: no such option.{_nearest(key, set(known))} {SEE}"
+    option = known.get(key)
+    if option is None:
+        told = detail["type"] == "value_error"
+        wrong = detail["msg"].removeprefix("Value error, ") if told else "must be tables, one for each mailbox"
+        return f"[[{MAILBOXES}]]: {wrong}. {SEE}"
+    return f"{where}: {detail['msg']}. {option.sentence}"
 
 
 def _origin(option: Option, file: Path | None) -> str:
@@ -396,4 +605,20 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
     url = settings.database_url
     if url.startswith(SQLITE):
         url = f"{SQLITE}{root / url.removeprefix(SQLITE)}"
-    return settings.model_copy(update={"database_url": url, "knowledge": settings.knowledge.model_copy(update=files)})
+    return settings.model_copy(
+        update={
+            "database_url": url,
+            "knowledge": settings.knowledge.model_copy(update=files),
+            "mailbox": tuple(_rooted_mailbox(mailbox, root) for mailbox in settings.mailbox),
+            "backup": settings.backup.model_copy(update={"folder": _below(root, settings.backup.folder)}),
+            "log": settings.log.model_copy(update={"file": _below(root, settings.log.file)}),
+        }
+    )
+
+
+def _below(root: Path, path: str) -> str:
+    return str(root / path) if path else ""
+
+
+def _rooted_mailbox(mailbox: Mailbox, root: Path) -> Mailbox:
+    return mailbox.model_copy(update={name: root / value for name, value in mailbox if isinstance(value, Path)})

@@ -5,21 +5,53 @@ exception is said by its name: `elsewhere` looks at every customer's mail, and g
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, and_, case, cast, distinct, func, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    cast,
+    distinct,
+    func,
+    or_,
+    select,
+    true,
+)
 
-from analysis.frames import FAILED, Period, Scope
+from analysis.alignment import RecordFacts
+from analysis.frames import FAILED, IN_FORCE, Period, Scope
 from analysis.verdict import Elsewhere, Evidence
-from store.schema import domain, sender, sender_decision, source, traffic, traffic_day, traffic_evidence, traffic_source
+from store.decisions import SOURCE_PREFIX
+from store.schema import (
+    auth_result,
+    domain,
+    record,
+    report,
+    sender,
+    sender_decision,
+    source,
+    traffic,
+    traffic_day,
+    traffic_evidence,
+    traffic_source,
+)
+from store.sources import ABSENT, BAD_NAME, FOUND
+from store.values import AuthResult
 
 # A domain signs its own mail when this share of what passed did so by DKIM, out of at least so many messages.
 SIGNED_SHARE = 0.8
 SIGNED_MESSAGES = 50
 # Bound variables of one statement: SQLite allows 32,766.
 CHUNK = 5_000
+# Kinds of sender of which nobody vouches for the address.
+STRANGER_KINDS = ("network", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +64,8 @@ class DomainRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DomainMail:
-    """How many distinct reporters told of a domain's mail, and whether the domain signs what passes."""
-
-    reporters: int
-    signs: bool
-
-
-@dataclass(frozen=True, slots=True)
 class SenderFigures:
-    """A sender's counted messages in a period; `days` and `reporters` count the distinct ones that saw its mail."""
+    """A sender's counted messages in a period, the distinct days on which they were seen, and by which reporters."""
 
     sender_id: int
     key: str
@@ -54,7 +78,7 @@ class SenderFigures:
     first_day: int
     last_day: int
     days: int
-    reporters: int
+    reporters: frozenset[str]
 
 
 class SourceFigures(NamedTuple):
@@ -70,6 +94,7 @@ class SourceFigures(NamedTuple):
     recent_passed: int
     recent_dkim: int
     recent_spf: int
+    days: int
 
 
 class Place(NamedTuple):
@@ -77,8 +102,6 @@ class Place(NamedTuple):
 
     ip: str
     ptr: str | None
-    ptr_confirmed: bool | None
-    ptr_state: str | None
     country: str | None
     as_name: str | None
 
@@ -101,42 +124,61 @@ def domain_row(connection: Connection, scope: Scope, name: str) -> DomainRow | N
     return None if row is None else DomainRow(*row)
 
 
-def last_day(connection: Connection, where: DomainRow) -> int | None:
-    """The newest day on which counted mail of the domain was seen."""
+def days_with_mail(connection: Connection, where: DomainRow) -> Period | None:
+    """From the oldest to the newest day with counted mail of the domain, or None when there is none."""
     counted = (traffic_day.c.domain_id == where.id, traffic_day.c.authenticity != FAILED)
-    found: int | None = connection.scalar(select(func.max(traffic_day.c.day)).where(*counted))
-    return found
+    days = select(func.min(traffic_day.c.day), func.max(traffic_day.c.day)).where(*counted)
+    first, last = connection.execute(days).one()
+    return None if first is None else Period(first, last)
 
 
-def domain_mail(connection: Connection, where: DomainRow, period: Period) -> DomainMail:
-    """What the whole domain's mail in the period says."""
-    counted = select(func.count(distinct(traffic.c.reporter))).where(*_counted(traffic, where.id, period))
-    signing = _signing(connection, [where.id], period)
-    return DomainMail(connection.scalar(counted) or 0, where.id in signing)
+def signs(connection: Connection, where: DomainRow, period: Period) -> bool:
+    """Whether the domain signs the mail that passes."""
+    return where.id in _signing(connection, [where.id], period)
 
 
 def sender_figures(connection: Connection, where: DomainRow, period: Period) -> tuple[SenderFigures, ...]:
     """Every sender with counted mail in the period, most messages first, equal ones by key."""
-    table = traffic.c
-    passed = table.spf_aligned | table.dkim_aligned
-    columns = (
-        sender.c.id,
-        sender.c.key,
-        sender.c.name,
-        sender.c.kind,
-        _sum(table.messages),
-        _sum(case((passed, table.messages), else_=0)),
-        _sum(case((table.dkim_aligned, table.messages), else_=0)),
-        _sum(case((table.spf_aligned, table.messages), else_=0)),
-        func.min(table.day),
-        func.max(table.day),
-        func.count(distinct(table.day)),
-        func.count(distinct(table.reporter)),
+    table = traffic_source.c
+    days = (func.min(table.day), func.max(table.day), func.count(distinct(table.day)))
+    sums = tuple(_sum(table[name]) for name in _SUMMED)
+    names = (sender.c.id, sender.c.key, sender.c.name, sender.c.kind)
+    seen = and_(sender.c.id == table.sender_id, *_counted(traffic_source, where.id, period))
+    # Outer, so that SQLite seeks each sender's days in the covering index and never sorts.
+    joined = sender.outerjoin(traffic_source, seen)
+    statement = select(*names, *sums, *days).select_from(joined).where(sender.c.domain_id == where.id)
+    rows = connection.execute(statement.group_by(*names)).all()
+    reporters = _reporters(connection, where, period)
+    found = (_sender_row(row, reporters) for row in rows if row[-1])
+    return tuple(sorted(found, key=lambda row: (-row.messages, row.key)))
+
+
+def _sender_row(row: Sequence[Any], reporters: Mapping[int, frozenset[str]]) -> SenderFigures:
+    sender_id, key, name, kind, messages, passed, dkim_aligned, spf_aligned, first_day, last_day, days = row
+    return SenderFigures(
+        sender_id,
+        key,
+        name,
+        kind,
+        messages,
+        passed,
+        dkim_aligned,
+        spf_aligned,
+        first_day,
+        last_day,
+        days,
+        reporters.get(sender_id, frozenset()),
     )
-    joined = traffic.join(sender, and_(sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id))
-    statement = select(*columns).select_from(joined).where(*_counted(traffic, where.id, period))
-    rows = connection.execute(statement.group_by(sender.c.id, sender.c.key, sender.c.name, sender.c.kind))
-    return tuple(sorted((SenderFigures(*row) for row in rows), key=lambda row: (-row.messages, row.key)))
+
+
+def _reporters(connection: Connection, where: DomainRow, period: Period) -> dict[int, frozenset[str]]:
+    """Who saw mail of each sender, by sender id."""
+    columns = (traffic.c.sender_id, traffic.c.reporter)
+    statement = select(*columns).where(*_counted(traffic, where.id, period)).distinct()
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for sender_id, reporter in connection.execute(statement):
+        found[sender_id].add(reporter)
+    return {sender_id: frozenset(names) for sender_id, names in found.items()}
 
 
 def source_figures(
@@ -149,59 +191,70 @@ def source_figures(
         table.sender_id,
         table.source_id,
         *(_sum(table[name]) for name in _SUMMED),
-        *(_sum(case((recent, table[name]), else_=0)) for name in _RECENT),
+        *(_sum(case((recent, table[name]), else_=0)) for name in _SUMMED),
+        func.count(distinct(table.day)),
     )
     statement = select(*columns).where(*_counted(traffic_source, where.id, period))
-    rows = connection.execute(statement.group_by(table.sender_id, table.source_id))
+    rows = connection.execute(statement.group_by(table.sender_id, table.source_id)).all()
     return tuple(SourceFigures(*row) for row in rows)
 
 
 _SUMMED = ("messages", "passed", "dkim_aligned", "spf_aligned")
-_RECENT = ("messages", "passed", "dkim_aligned", "spf_aligned")
-_COUNTERS = tuple(each.name for each in fields(Evidence) if each.name not in ("reporters", "days"))
 
 
 def source_evidence(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[int, int], Evidence]:
     """The evidence by (sender id, source id)."""
     table = traffic_evidence.c
-    return _evidence(connection, where, period, (table.sender_id, table.source_id))
+    keys = (table.sender_id, table.source_id)
+    columns: tuple[ColumnElement[Any], ...] = (*keys, *(_sum(table[name]) for name in Evidence._fields))
+    statement: Select[Any] = select(*columns).where(*_counted(traffic_evidence, where.id, period)).group_by(*keys)
+    rows: Sequence[Sequence[Any]] = connection.execute(statement).all()
+    return {(sender_id, source_id): Evidence(*counters) for sender_id, source_id, *counters in rows}
 
 
-def sender_evidence(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[int, ...], Evidence]:
-    """The evidence by (sender id,), all addresses of the sender together."""
-    return _evidence(connection, where, period, (traffic_evidence.c.sender_id,))
-
-
-def _evidence(
-    connection: Connection, where: DomainRow, period: Period, keys: Sequence[ColumnElement[int]]
-) -> dict[Any, Evidence]:
+def signed_reporters(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[int, int], int]:
+    """How many reporters saw mail aligned by DKIM alone, by (sender id, source id)."""
     table = traffic_evidence.c
-    counts = (func.count(distinct(table.reporter)), func.count(distinct(table.day)))
-    columns = (*keys, *(_sum(table[name]) for name in _COUNTERS), *counts)
-    statement = select(*columns).where(*_counted(traffic_evidence, where.id, period)).group_by(*keys)
-    rows = connection.execute(statement)
-    return {tuple(row[: len(keys)]): Evidence(*row[len(keys) :]) for row in rows}
+    columns = (table.sender_id, table.source_id, func.count(distinct(table.reporter)))
+    counted = (*_counted(traffic_evidence, where.id, period), table.dkim_aligned > 0)
+    rows = connection.execute(select(*columns).where(*counted).group_by(table.sender_id, table.source_id))
+    return {(sender_id, source_id): reporters for sender_id, source_id, reporters in rows}
 
 
 def places(connection: Connection, where: DomainRow, period: Period) -> dict[int, Place]:
     """What is known of each address with mail of the domain in the period."""
-    seen = select(distinct(traffic_source.c.source_id)).where(*_counted(traffic_source, where.id, period))
-    columns = (source.c.id, *(source.c[name] for name in Place._fields))
+    seen = select(traffic_source.c.source_id).where(*_counted(traffic_source, where.id, period)).distinct()
+    columns = (source.c.id, source.c.ip, source.c.ptr, source.c.country, source.c.as_name)
     rows = connection.execute(select(*columns).where(source.c.id.in_(seen)))
-    return {row[0]: Place(*row[1:]) for row in rows}
+    return {source_id: Place(ip, ptr, country, as_name) for source_id, ip, ptr, country, as_name in rows}
 
 
-def seen_since(
-    connection: Connection, where: DomainRow, day: int, sender_id: int | None, source_id: int | None
-) -> tuple[int, int, int]:
-    """Counted messages, passed, and SPF aligned after `day`, of a sender or of an address (None: of any)."""
+def source_ids(connection: Connection, addresses: Collection[str]) -> dict[str, int]:
+    """The ids of the addresses that are known."""
+    rows = connection.execute(select(source.c.ip, source.c.id).where(source.c.ip.in_(sorted(addresses))))
+    return {row.ip: row.id for row in rows}
+
+
+class Later(NamedTuple):
+    """Counted messages about the subject of a decision after its day."""
+
+    messages: int
+    passed: int
+    spf_aligned: int
+
+
+def seen_since(connection: Connection, where: DomainRow, subject: str, day: int) -> Later:
+    """What came after `day` from the sender (by key) or the address (`source:<ip>`) that a decision is about."""
     table = traffic_source.c
-    wanted = [table.domain_id == where.id, table.day > day, table.authenticity != FAILED]
-    wanted += [] if sender_id is None else [table.sender_id == sender_id]
-    wanted += [] if source_id is None else [table.source_id == source_id]
+    named = sender.c.key == subject
+    if subject.startswith(SOURCE_PREFIX):
+        named = source.c.ip == subject.removeprefix(SOURCE_PREFIX)
+    joined = traffic_source.join(source, source.c.id == table.source_id).join(
+        sender, and_(sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id)
+    )
     columns = (_sum(table.messages), _sum(table.passed), _sum(table.spf_aligned))
-    messages, passed, spf_aligned = connection.execute(select(*columns).where(*wanted)).one()
-    return messages, passed, spf_aligned
+    counted = (table.domain_id == where.id, table.day > day, table.authenticity != FAILED, named)
+    return Later(*connection.execute(select(*columns).select_from(joined).where(*counted)).one())
 
 
 def decisions(connection: Connection, where: DomainRow) -> dict[str, DecisionRow]:
@@ -213,26 +266,31 @@ def decisions(connection: Connection, where: DomainRow) -> dict[str, DecisionRow
     return {row.sender_key: DecisionRow(*row) for row in rows}
 
 
-def elsewhere(
-    connection: Connection, where: DomainRow, period: Period, source_ids: Sequence[int]
-) -> dict[int, Elsewhere]:
-    """What the addresses did in the names of other owners than this domain's in the period; numbers only."""
-    found: dict[int, Elsewhere] = {}
-    for start in range(0, len(source_ids), CHUNK):
-        found |= _elsewhere(connection, where, period, source_ids[start : start + CHUNK])
-    return found
+def elsewhere(connection: Connection, where: DomainRow, period: Period) -> dict[int, Elsewhere]:
+    """What the addresses that failed for this domain did in the names of other owners in the period; numbers only.
 
-
-def _elsewhere(
-    connection: Connection, where: DomainRow, period: Period, chunk: Sequence[int]
-) -> dict[int, Elsewhere]:
-    failed = _failed_elsewhere(connection, where, period, chunk)
-    passing = _passes_elsewhere(connection, where, period, chunk)
-    signing = _signing(connection, sorted({row.domain_id for row in failed}), period)
+    Only addresses of networks that nobody vouches for: through a service's own go many people's mail.
+    """
+    failed = _failed_elsewhere(connection, where, period)
     by_source: defaultdict[int, list[_Failed]] = defaultdict(list)
     for row in failed:
         by_source[row.source_id].append(row)
-    return {source_id: _added(by_source[source_id], passing.get(source_id, set()), signing) for source_id in by_source}
+    passing: defaultdict[int, set[int]] = defaultdict(set)
+    nameless: set[int] = set()
+    for chunk in _chunks(sorted(by_source)):
+        nameless |= _nameless(connection, chunk)
+        for source_id, owner in _passes_elsewhere(connection, where, period, chunk):
+            passing[source_id].add(owner)
+    signing = _signing(connection, sorted({row.domain_id for row in failed}), period)
+    return {
+        source_id: _added(rows, passing[source_id], signing, source_id in nameless)
+        for source_id, rows in by_source.items()
+    }
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]
 
 
 class _Failed(NamedTuple):
@@ -245,68 +303,73 @@ class _Failed(NamedTuple):
     forwards: int
 
 
-def _added(mine: Sequence[_Failed], passes: set[int], signing: frozenset[int]) -> Elsewhere:
+def _added(mine: Sequence[_Failed], passes: set[int], signing: frozenset[int], nameless: bool) -> Elsewhere:
     failing = {row.owner for row in mine if row.unsigned} - passes
     return Elsewhere(
         forwards=sum(row.forwards for row in mine),
         failing=len(failing),
         signing=len({row.owner for row in mine if row.domain_id in signing} & failing),
         passes=len(passes),
+        nameless=nameless,
     )
 
 
-def _failed_elsewhere(
-    connection: Connection, where: DomainRow, period: Period, chunk: Sequence[int]
-) -> list[_Failed]:
+def _failed_elsewhere(connection: Connection, where: DomainRow, period: Period) -> list[_Failed]:
     table = traffic_evidence.c
-    here = (
-        select(table.source_id, table.day)
-        .where(*_counted(traffic_evidence, where.id, period), table.source_id.in_(chunk))
-        .distinct()
-        .subquery()
-    )
+    here = _failed_here(where, period)
     altered = case((table.dkim_failed <= table.spf_other, table.dkim_failed), else_=table.spf_other)
-    unsigned = case((here.c.day.is_not(None), table.dkim_absent - _at_most(table.spf_aligned, table.dkim_absent)), else_=0)
+    signed = case((table.spf_aligned <= table.dkim_absent, table.spf_aligned), else_=table.dkim_absent)
     columns = (
         table.source_id,
         table.domain_id,
         _owner(),
-        _sum(unsigned),
+        _sum(table.dkim_absent - signed),
         _sum(table.forward_override + table.spf_forwarder + altered),
     )
-    same_day = and_(here.c.source_id == table.source_id, here.c.day == table.day)
-    joined = traffic_evidence.join(domain, domain.c.id == table.domain_id).outerjoin(here, same_day)
-    statement = select(*columns).select_from(joined).where(*_others(traffic_evidence, where, period, chunk))
-    rows = connection.execute(statement.group_by(table.source_id, table.domain_id, domain.c.customer_id))
+    near = and_(table.source_id == here.c.source_id, table.day.between(here.c.first_day, here.c.last_day))
+    joined = here.join(traffic_evidence, near).join(domain, domain.c.id == table.domain_id)
+    others = (table.domain_id != where.id, table.authenticity != FAILED, _owner() != where.owner)
+    statement = select(*columns).select_from(joined).where(*others)
+    rows = connection.execute(statement.group_by(table.source_id, table.domain_id, domain.c.customer_id, domain.c.id))
     return [_Failed(*row) for row in rows]
 
 
-def _at_most(value: ColumnElement[int], bound: ColumnElement[int]) -> ColumnElement[int]:
-    return case((value <= bound, value), else_=bound)
+def _failed_here(where: DomainRow, period: Period) -> FromClause:
+    """Addresses of strangers' networks that failed for this domain, and the days between which they did."""
+    table = traffic_evidence.c
+    strangers = and_(
+        sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id, sender.c.kind.in_(STRANGER_KINDS)
+    )
+    columns = (table.source_id, func.min(table.day).label("first_day"), func.max(table.day).label("last_day"))
+    nothing = table.dkim_aligned + table.spf_aligned == 0
+    joined = traffic_evidence.join(sender, strangers)
+    statement = select(*columns).select_from(joined).where(*_counted(traffic_evidence, where.id, period), nothing)
+    return statement.group_by(table.source_id).subquery()
 
 
 def _passes_elsewhere(
     connection: Connection, where: DomainRow, period: Period, chunk: Sequence[int]
-) -> dict[int, set[int]]:
+) -> Iterator[tuple[int, int]]:
+    """(address, owner) of mail that passed in another owner's name."""
     table = traffic_source.c
     joined = traffic_source.join(domain, domain.c.id == table.domain_id)
-    wanted = (*_others(traffic_source, where, period, chunk), table.passed > 0)
-    rows = connection.execute(select(table.source_id, _owner()).select_from(joined).where(*wanted).distinct())
-    found: dict[int, set[int]] = {}
-    for source_id, owner in rows:
-        found.setdefault(source_id, set()).add(owner)
-    return found
-
-
-def _others(
-    table: FromClause, where: DomainRow, period: Period, chunk: Sequence[int]
-) -> tuple[ColumnElement[bool], ...]:
-    return (
-        table.c.source_id.in_(chunk),
-        table.c.day.between(period.first_day, period.last_day),
-        table.c.authenticity != FAILED,
+    wanted = (
+        table.source_id.in_(chunk),
+        table.day.between(period.first_day, period.last_day),
+        table.authenticity != FAILED,
+        table.passed > 0,
         _owner() != where.owner,
     )
+    rows = connection.execute(select(table.source_id, _owner()).select_from(joined).where(*wanted).distinct())
+    return ((source_id, owner) for source_id, owner in rows)
+
+
+def _nameless(connection: Connection, chunk: Sequence[int]) -> set[int]:
+    """Those of which DNS was asked and said that no host name leads back to them."""
+    table = source.c
+    unconfirmed = and_(table.ptr_state == FOUND, table.ptr_confirmed.is_not(True))
+    wanted = or_(table.ptr_state.in_((ABSENT, BAD_NAME)), unconfirmed)
+    return set(connection.scalars(select(table.id).where(table.id.in_(chunk), wanted)))
 
 
 def _signing(connection: Connection, domain_ids: Sequence[int], period: Period) -> frozenset[int]:
@@ -335,3 +398,56 @@ def _counted(table: FromClause, domain_id: int, period: Period) -> tuple[ColumnE
 def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
     # PostgreSQL sums bigint to numeric, which arrives as Decimal.
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+class RecordRow(NamedTuple):
+    """One counted record of a sender: what it says, and the policy it was evaluated under."""
+
+    day: int
+    reporter: str
+    ip: str
+    messages: int
+    disposition: str
+    facts: RecordFacts
+
+
+def sender_records(
+    connection: Connection, where: DomainRow, period: Period, key: str, limit: int
+) -> tuple[RecordRow, ...]:
+    """The newest `limit` counted records of a sender whose reports begin in the period; newest first."""
+    reported = and_(report.c.domain_id == record.c.domain_id, report.c.id == record.c.report_id)
+    named = and_(sender.c.domain_id == record.c.domain_id, sender.c.id == record.c.sender_id)
+    joined = record.join(report, reported).join(sender, named).join(source, source.c.id == record.c.source_id)
+    own = (record.c.report_id, record.c.number)
+    shown = (report.c.first_day, report.c.reporter, source.c.ip, record.c.messages, record.c.disposition)
+    words = (record.c.header_from, record.c.envelope_from, report.c.adkim, report.c.aspf)
+    flags = (record.c.dkim_aligned, record.c.spf_aligned)
+    counted = (report.c.standing == IN_FORCE, report.c.authenticity != FAILED)
+    days = report.c.first_day.between(period.first_day, period.last_day)
+    statement = select(*own, *shown, *words, *flags).select_from(joined)
+    statement = statement.where(record.c.domain_id == where.id, sender.c.key == key, days, *counted)
+    order = (report.c.first_day.desc(), record.c.report_id.desc(), record.c.number)
+    rows: Sequence[Sequence[Any]] = connection.execute(statement.order_by(*order).limit(limit)).all()
+    results = _results(connection, where, {row[0] for row in rows})
+    return tuple(_record_row(row, results.get((row[0], row[1]), ())) for row in rows)
+
+
+def _record_row(row: Sequence[Any], results: tuple[AuthResult, ...]) -> RecordRow:
+    day, reporter, ip, messages, disposition, header_from, envelope_from, adkim, aspf, dkim, spf = row[2:]
+    facts = RecordFacts(header_from, envelope_from, adkim, aspf, dkim, spf, results)
+    return RecordRow(day, reporter, ip, messages, disposition, facts)
+
+
+def _results(
+    connection: Connection, where: DomainRow, report_ids: set[int]
+) -> dict[tuple[int, int], tuple[AuthResult, ...]]:
+    table = auth_result.c
+    columns = [table[name] for name in AuthResult._fields]
+    wanted = (table.domain_id == where.id, table.report_id.in_(sorted(report_ids)))
+    order = (table.report_id, table.record_number, table.number)
+    found: defaultdict[tuple[int, int], list[AuthResult]] = defaultdict(list)
+    for report_id, number, *values in connection.execute(
+        select(table.report_id, table.record_number, *columns).where(*wanted).order_by(*order)
+    ):
+        found[report_id, number].append(AuthResult(*values))
+    return {key: tuple(values) for key, values in found.items()}

@@ -1,19 +1,20 @@
 """A domain's senders with their figures, what each is and by which rule, and the repair that helps it.
 
-The verdict is judged for each address under a sender; the sender's own is the one that holds most of its messages, and
+A verdict is judged for each address under a sender; the sender's own is the one that holds most of its messages, and
 `split` says how they divide. Pure arithmetic over `sender_frames`; a domain outside the scope is answered exactly like
 one that does not exist.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from analysis import sender_frames as frames
 from analysis.frames import Connection, Period, Scope
-from analysis.repair import Repair, repairs
-from analysis.sender_frames import DecisionRow, DomainMail, DomainRow, Place, SenderFigures, SourceFigures
+from analysis.repair import Aligned, Repair, repairs
+from analysis.sender_frames import DecisionRow, DomainRow, Place, SenderFigures, SourceFigures
 from analysis.verdict import (
+    NO_EVIDENCE,
     NOWHERE,
     OURS,
     RECENT_DAYS,
@@ -28,16 +29,16 @@ from analysis.verdict import (
 )
 from knowledge.identify import service_of
 from knowledge.tables import Service, Tables
+from store.decisions import SOURCE_PREFIX
 
-# The cross-customer rules look at so many last days of a period: what an address was long ago says little of it now.
+# The cross-customer rules look at so many last days of a period: what an address did long ago says little of it now.
 ELSEWHERE_DAYS = 90
 DAY_SECONDS = 86_400
-NO_EVIDENCE = Evidence()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One address under a sender, in counted messages."""
+    """One address under a sender, in counted messages; `ip` is "" when reporters gave no usable address."""
 
     ip: str
     ptr: str | None
@@ -54,7 +55,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision of staff that holds, and what the mail seen after it says against it (None: nothing)."""
+    """A decision of staff that holds, and what the mail seen after its day says against it (None: nothing)."""
 
     decision: str
     note: str
@@ -65,9 +66,11 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """One sender in a period, in counted messages. `dkim_aligned` and `spf_aligned` overlap; `failed` is the rest.
+    """One sender in a period, in counted messages. `dkim_aligned` and `spf_aligned` overlap.
 
-    `split`: messages by verdict of their addresses, largest first. `recent*`: of the period's last RECENT_DAYS days.
+    `split`: messages by verdict of their addresses, most first. `recent`, `recent_passed`: of the last RECENT_DAYS days
+    of the period. `reporters` and `days_seen` count distinct ones. `sources`: every address, most
+    messages first, when they were asked for.
     """
 
     key: str
@@ -108,88 +111,270 @@ class Senders:
 
 
 def build(
-    connection: Connection, scope: Scope, name: str, tables: Tables, since: int | None = None, until: int | None = None
+    connection: Connection,
+    scope: Scope,
+    name: str,
+    tables: Tables,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    with_sources: bool = False,
 ) -> Senders | None:
-    """The senders of domain `name` (A-label) from UTC day `since` to `until`; by default all days with mail.
+    """The senders of domain `name` (A-label) from UTC day `since` to `until`; by default on all days with mail.
 
-    None when the domain is unknown or out of scope: nobody can tell the two apart.
+    The addresses are listed only `with_sources`; verdicts are the same either way. None when the domain is unknown or
+    out of scope: nobody can tell the two apart.
     """
     where = frames.domain_row(connection, scope, name)
     if where is None:
         return None
-    days = frames.seen_days(connection, where)
-    if days is None:
+    seen = frames.days_with_mail(connection, where)
+    if seen is None:
         return Senders(where.name, None, ())
-    first = days.first_day if since is None else since
-    period = Period(first, max(first, days.last_day if until is None else until))
-    return Senders(where.name, period, _Survey(connection, where, period, tables).senders())
+    first = seen.first_day if since is None else since
+    period = Period(first, max(first, seen.last_day) if until is None else until)
+    survey = _survey(connection, where, period, tables)
+    places = frames.places(connection, where, period) if with_sources else None
+    return Senders(where.name, period, tuple(_sender(survey, figures, places) for figures in survey.senders))
 
 
+# ---- What was read
+
+
+@dataclass(frozen=True, slots=True)
 class _Survey:
-    """What was read of one domain and period, and the judging of it."""
+    """Everything that was read about a domain and period.
 
-    def __init__(self, connection: Connection, where: DomainRow, period: Period, tables: Tables) -> None:
-        self._connection, self._where, self._period, self._tables = connection, where, period, tables
-        self._mail: DomainMail = frames.domain_mail(connection, where, period)
-        self._figures = frames.sender_figures(connection, where, period)
-        self._decisions = frames.decisions(connection, where)
-        self._places = frames.places(connection, where, period)
-        self._evidence = frames.source_evidence(connection, where, period)
-        self._pooled = frames.sender_evidence(connection, where, period)
-        self._sources: defaultdict[int, list[SourceFigures]] = defaultdict(list)
-        for row in frames.source_figures(connection, where, period, period.last_day - RECENT_DAYS + 1):
-            self._sources[row.sender_id].append(row)
-        self._passing = self._passing_senders()
-        self._elsewhere: Mapping[int, Elsewhere] = {}
+    `reporters`: how many told of the domain. `signed`: how many saw mail of an address aligned by DKIM alone.
+    `passing`: as how many senders each address passed. `decided_sources`: decisions about single addresses, by id.
+    """
 
-    def senders(self) -> tuple[Sender, ...]:
-        """Every sender; first without the other customers' mail, which only matters where nothing else is known."""
-        undecided = sorted(
-            {
-                row.source_id
-                for figures in self._figures
-                for row, judged in self._judged(figures)
-                if judged.rule in THIN_RULES
-            }
-        )
-        late = max(self._period.first_day, self._period.last_day - ELSEWHERE_DAYS + 1)
-        period = Period(late, self._period.last_day)
-        self._elsewhere = frames.elsewhere(self._connection, self._where, period, undecided)
-        return tuple(self._sender(figures) for figures in self._figures)
+    tables: Tables
+    signs: bool
+    reporters: int
+    senders: tuple[SenderFigures, ...]
+    sources: Mapping[int, Sequence[SourceFigures]]
+    evidence: Mapping[tuple[int, int], Evidence]
+    signed: Mapping[tuple[int, int], int]
+    elsewhere: Mapping[int, Elsewhere]
+    decided: Mapping[str, Decided]
+    decided_sources: Mapping[int, str]
+    passing: Mapping[int, int]
 
-    def _passing_senders(self) -> dict[int, set[int]]:
-        passing: defaultdict[int, set[int]] = defaultdict(set)
-        for sender_id, rows in self._sources.items():
-            for row in rows:
-                if row.passed:
-                    passing[row.source_id].add(sender_id)
-        return passing
 
-    def _sender(self, figures: SenderFigures) -> Sender:
-        judged = self._judged(figures)
-        split = _split(judged)
-        verdict = split[0][0]
-        leading = max((row.messages, -row.source_id, judgement) for row, judgement in judged if judgement.verdict == verdict)
-        recent = _recent(self._sources[figures.sender_id])
-        service = service_of(figures.key, self._tables)
-        evidence = self._pooled.get((figures.sender_id,), NO_EVIDENCE)
-        return Sender(
-            key=figures.key,
-            name=figures.name,
-            kind=figures.kind,
-            judgement=leading[2],
-            split=split,
-            decision=self._decided(figures),
-            messages=figures.messages,
-            passed=figures.passed,
-            dkim_aligned=figures.dkim_aligned,
-            spf_aligned=figures.spf_aligned,
-            recent=recent.recent,
-            recent_passed=recent.recent_passed,
-            first_day=figures.first_day,
-            last_day=figures.last_day,
-            days_seen=figures.days,
-            reporters=figures.reporters,
-            repairs=repairs(verdict, recent, evidence, service),
-            sources=self._listed(judged),
-        )
+def _survey(connection: Connection, where: DomainRow, period: Period, tables: Tables) -> _Survey:
+    rows = frames.source_figures(connection, where, period, period.last_day - RECENT_DAYS + 1)
+    sources: defaultdict[int, list[SourceFigures]] = defaultdict(list)
+    for row in rows:
+        sources[row.sender_id].append(row)
+    late = Period(max(period.first_day, period.last_day - ELSEWHERE_DAYS + 1), period.last_day)
+    decided = _decided(connection, where)
+    senders = frames.sender_figures(connection, where, period)
+    return _Survey(
+        tables=tables,
+        signs=frames.signs(connection, where, period),
+        reporters=len(frozenset().union(*(figures.reporters for figures in senders))),
+        senders=senders,
+        sources=sources,
+        evidence=frames.source_evidence(connection, where, period),
+        signed=frames.signed_reporters(connection, where, period),
+        elsewhere=frames.elsewhere(connection, where, late),
+        decided=decided,
+        decided_sources=_decided_sources(connection, decided),
+        passing=Counter(row.source_id for row in rows if row.passed),
+    )
+
+
+def _decided(connection: Connection, where: DomainRow) -> dict[str, Decided]:
+    rows = frames.decisions(connection, where)
+    return {subject: _with_contradiction(connection, where, row) for subject, row in rows.items()}
+
+
+def _with_contradiction(connection: Connection, where: DomainRow, row: DecisionRow) -> Decided:
+    later = frames.seen_since(connection, where, row.subject, row.at // DAY_SECONDS)
+    against = contradiction(row.decision, later.messages, later.passed, later.spf_aligned)
+    return Decided(row.decision, row.note, row.by, row.at, against)
+
+
+def _decided_sources(connection: Connection, decided: Mapping[str, Decided]) -> dict[int, str]:
+    addresses = {
+        subject.removeprefix(SOURCE_PREFIX): found.decision
+        for subject, found in decided.items()
+        if subject.startswith(SOURCE_PREFIX)
+    }
+    ids = frames.source_ids(connection, addresses) if addresses else {}
+    return {source_id: addresses[ip] for ip, source_id in ids.items()}
+
+
+# ---- Judging
+
+_Judged = list[tuple[SourceFigures, Judgement]]
+
+
+def _sender(survey: _Survey, figures: SenderFigures, places: Mapping[int, Place] | None) -> Sender:
+    rows = survey.sources[figures.sender_id]
+    pooled = _pooled(survey, figures, rows)
+    judged = _judged(survey, figures, rows, pooled)
+    split = _split(judged)
+    recent = _recent(rows)
+    return Sender(
+        key=figures.key,
+        name=figures.name,
+        kind=figures.kind,
+        judgement=_leading(pooled, judged, split[0][0]),
+        split=split,
+        decision=survey.decided.get(figures.key),
+        messages=figures.messages,
+        passed=figures.passed,
+        dkim_aligned=figures.dkim_aligned,
+        spf_aligned=figures.spf_aligned,
+        recent=recent.messages,
+        recent_passed=recent.passed,
+        first_day=figures.first_day,
+        last_day=figures.last_day,
+        days_seen=figures.days,
+        reporters=len(figures.reporters),
+        repairs=_repairs(survey, pooled, split[0][0], recent),
+        sources=() if places is None else tuple(_sources(places, judged)),
+    )
+
+
+def _judged(survey: _Survey, figures: SenderFigures, rows: Sequence[SourceFigures], pooled: Stream) -> _Judged:
+    """Each address of a sender with its verdict; where too little was seen of one, that of all of them together.
+
+    Most addresses of a large domain look exactly like another one: each look is judged once.
+    """
+    whole = judge(pooled) if _is_one_operator(figures.key) else None
+    known: dict[tuple[object, ...], Judgement] = {}
+    judged = []
+    for row in rows:
+        look = (row[2:], *_facts(survey, row))
+        judgement = known.get(look)
+        if judgement is None:
+            judgement = known[look] = _completed(judge(_stream(survey, pooled, row)), row, whole)
+        judged.append((row, judgement))
+    return judged
+
+
+def _facts(survey: _Survey, row: SourceFigures) -> tuple[Evidence, int, Elsewhere, bool, str | None]:
+    """What is known of an address beside its figures: evidence, reporters, elsewhere, passing as another sender, and
+    the decision about it."""
+    key = (row.sender_id, row.source_id)
+    return (
+        survey.evidence.get(key, NO_EVIDENCE),
+        survey.signed.get(key, 0),
+        survey.elsewhere.get(row.source_id, NOWHERE),
+        survey.passing.get(row.source_id, 0) > (row.passed > 0),
+        survey.decided_sources.get(row.source_id),
+    )
+
+
+def _is_one_operator(key: str) -> bool:
+    """Whether all addresses of a sender belong to one operator: a network or an AS has many."""
+    prefix, _, place = key.partition(":")
+    return prefix not in ("net", "as", "unknown") and "/" not in place
+
+
+def _completed(judgement: Judgement, row: SourceFigures, whole: Judgement | None) -> Judgement:
+    if whole is None or judgement.rule not in THIN_RULES:
+        return judgement
+    if whole.verdict in OURS:
+        return whole if row.passed else judgement
+    return whole if whole.verdict in ("forwarded", "bounce") else judgement
+
+
+def _stream(survey: _Survey, pooled: Stream, row: SourceFigures) -> Stream:
+    evidence, reporters, elsewhere, passes_as, decision = _facts(survey, row)
+    return pooled._replace(
+        messages=row.messages,
+        passed=row.passed,
+        dkim_aligned=row.dkim_aligned,
+        spf_aligned=row.spf_aligned,
+        recent=row.recent,
+        recent_passed=row.recent_passed,
+        days=row.days,
+        reporters=reporters,
+        evidence=evidence,
+        elsewhere=elsewhere,
+        passes_as=passes_as,
+        decision=decision or pooled.decision,
+    )
+
+
+def _pooled(survey: _Survey, figures: SenderFigures, rows: Sequence[SourceFigures]) -> Stream:
+    """All addresses of a sender as one stream."""
+    service = service_of(figures.key, survey.tables)
+    decided = survey.decided.get(figures.key)
+    recent = _recent(rows)
+    return Stream(
+        key=figures.key,
+        messages=figures.messages,
+        passed=figures.passed,
+        dkim_aligned=figures.dkim_aligned,
+        spf_aligned=figures.spf_aligned,
+        recent=recent.messages,
+        recent_passed=recent.passed,
+        days=figures.days,
+        reporters=len(figures.reporters),
+        evidence=_added(survey, rows),
+        service=service.name if service else None,
+        spf_aligns=_spf_aligns(service),
+        domain_reporters=survey.reporters,
+        domain_signs=survey.signs,
+        decision=decided.decision if decided else None,
+    )
+
+
+def _added(survey: _Survey, rows: Iterable[SourceFigures]) -> Evidence:
+    found = (survey.evidence.get((row.sender_id, row.source_id), NO_EVIDENCE) for row in rows)
+    return Evidence(*(sum(counts) for counts in zip(*found, strict=True)))
+
+
+def _spf_aligns(service: Service | None) -> bool:
+    if service is None:
+        return True
+    return service.aligns_spf not in ("no", "relaxed") and service.aligns_spf_condition is None
+
+
+def _recent(rows: Sequence[SourceFigures]) -> Aligned:
+    return Aligned(
+        messages=sum(row.recent for row in rows),
+        passed=sum(row.recent_passed for row in rows),
+        dkim=sum(row.recent_dkim for row in rows),
+        spf=sum(row.recent_spf for row in rows),
+    )
+
+
+def _split(judged: _Judged) -> tuple[tuple[str, int], ...]:
+    counted: Counter[str] = Counter()
+    for row, judgement in judged:
+        counted[judgement.verdict] += row.messages
+    return tuple(sorted(counted.items(), key=lambda item: (-item[1], VERDICTS.index(item[0]))))
+
+
+def _leading(pooled: Stream, judged: _Judged, verdict: str) -> Judgement:
+    """The judgement of this verdict: of all addresses as one where it is the same, else at the one that sent most.
+
+    Strangers that share a network are not one: what is said of them is said of an address.
+    """
+    whole = judge(pooled)
+    if whole.verdict == verdict and (_is_one_operator(pooled.key) or verdict not in ("impostor", "unknown")):
+        return whole
+    holding = (pair for pair in judged if pair[1].verdict == verdict)
+    return min(holding, key=lambda pair: (-pair[0].messages, pair[1].rule, pair[1].facts))[1]
+
+
+def _repairs(survey: _Survey, pooled: Stream, verdict: str, recent: Aligned) -> tuple[Repair, ...]:
+    """A relay is mended where the service itself is: its set-up belongs to the sender of that name."""
+    if pooled.prefix == "relay":
+        return ()
+    return repairs(verdict, recent, pooled.evidence, service_of(pooled.key, survey.tables))
+
+
+def _sources(places: Mapping[int, Place], judged: _Judged) -> list[Source]:
+    found = [_source(places[row.source_id], row, judgement) for row, judgement in judged]
+    return sorted(found, key=lambda source: (-source.messages, source.ip))
+
+
+def _source(place: Place, row: SourceFigures, judgement: Judgement) -> Source:
+    return Source(place.ip, place.ptr, place.country, place.as_name, judgement, row.messages, row.passed)

@@ -7,7 +7,6 @@ gives `unknown`. Without a decision of staff nothing is `ours-*` unless DKIM or 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from wording import later, text
@@ -46,12 +45,8 @@ OTHER_FORWARDS = 3
 CONTRADICTING_MESSAGES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Counters of mail that did not align both ways, as docs/DATA.md describes them for `traffic_evidence`.
-
-    `reporters` and `days` count the distinct ones that saw such mail.
-    """
+class Evidence(NamedTuple):
+    """Counters of mail that did not align both ways, as docs/DATA.md describes them for `traffic_evidence`."""
 
     messages: int = 0
     dkim_aligned: int = 0
@@ -70,35 +65,34 @@ class Evidence:
     null_sender: int = 0
     named_sender: int = 0
     forward_override: int = 0
-    reporters: int = 0
-    days: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(NamedTuple):
     """What the same address did in other customers' names in the period; numbers only, nobody's name.
 
     forwards: messages that it forwarded as their receivers or signatures show. failing: customers of whose mail
     it sent only unsigned, failing messages; signing: those of them that sign their own mail. passes: customers
-    for whom it passed aligned.
+    for whom it passed aligned. nameless: DNS was asked, and no host name leads back to the address.
     """
 
     forwards: int = 0
     failing: int = 0
     signing: int = 0
     passes: int = 0
+    nameless: bool = False
 
 
+NO_EVIDENCE = Evidence()
 NOWHERE = Elsewhere()
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """Everything the rules may look at. Counts are of counted messages in the period.
 
-    `key`: the sender's. `service`: the name of the known service behind it. `spf_aligns`: False when mail of that service is
-    expected to pass by DKIM alone. `ptr_state`: confirmed, unconfirmed, none, or None while nobody looked.
-    `passes_as`: the same address also sends mail of this domain that passes aligned, as another sender.
+    `days`: distinct days on which it was seen. `reporters`: distinct ones that saw mail aligned by DKIM alone.
+    `key`: the sender's. `service`: the name of the known service behind it. `spf_aligns`: False when mail of that
+    service is expected to pass by DKIM alone. `passes_as`: the same address also sends mail of this domain that passes
+    aligned, as another sender.
     `domain_reporters`: distinct reporters about the whole domain. `domain_signs`: it signs its own mail.
     """
 
@@ -109,11 +103,12 @@ class Stream:
     spf_aligned: int
     recent: int
     recent_passed: int
-    evidence: Evidence = Evidence()
+    days: int
+    reporters: int
+    evidence: Evidence = NO_EVIDENCE
     elsewhere: Elsewhere = NOWHERE
     service: str | None = None
     spf_aligns: bool = True
-    ptr_state: str | None = None
     passes_as: bool = False
     domain_reporters: int = 0
     domain_signs: bool = False
@@ -154,10 +149,11 @@ class Rule(NamedTuple):
     facts: tuple[str, ...]
 
 
-@lru_cache(maxsize=65536)
 def judge(stream: Stream) -> Judgement:
     """The verdict of a stream: the first rule of RULES that matches it."""
-    rule = next(rule for rule in RULES if rule.matches(stream))
+    for rule in RULES:
+        if rule.matches(stream):
+            break
     facts = tuple((name, _fact(stream, name)) for name in rule.facts)
     return Judgement(rule.verdict, rule.id, facts, rule.sentence, facts)
 
@@ -182,6 +178,9 @@ def _fact(stream: Stream, name: str) -> int | str:
 
 
 # ---- The conditions, one to a fact
+
+# Addresses through which many people's mail goes: what one of them did says nothing of another.
+_POOLS = frozenset({"relay", "tenant", "service", "own-infrastructure"})
 
 
 def _decided(word: str) -> Callable[[Stream], bool]:
@@ -223,15 +222,15 @@ def _signed_and_forwarded(stream: Stream) -> bool:
 
 
 def _has_habit(stream: Stream) -> bool:
-    return stream.evidence.messages >= HABIT_MESSAGES and stream.evidence.days >= HABIT_DAYS
+    return stream.evidence.messages >= HABIT_MESSAGES and stream.days >= HABIT_DAYS
 
 
 def _seen_by_many(stream: Stream) -> bool:
-    return stream.evidence.reporters > FORWARD_REPORTERS
+    return stream.reporters > FORWARD_REPORTERS
 
 
 def _seen_by_few(stream: Stream) -> bool:
-    return stream.evidence.reporters <= FORWARD_REPORTERS and stream.domain_reporters >= DOMAIN_REPORTERS
+    return stream.reporters <= FORWARD_REPORTERS and stream.domain_reporters >= DOMAIN_REPORTERS
 
 
 def _signed_to_many(stream: Stream) -> bool:
@@ -253,12 +252,15 @@ def _is_known_service(stream: Stream) -> bool:
 
 
 def _altered(stream: Stream) -> bool:
-    """An own signature that fails, from a host with another identity, or one that few receivers see."""
+    """An own signature that broke, on mail of a host that SPF knows by another name.
+
+    Without that name it proves nothing: whoever writes in the domain's name can copy an old signature.
+    """
     seen = stream.evidence
-    if stream.passed or seen.dkim_failed < max(HABIT_MESSAGES, NATURE_SHARE * stream.failed):
-        return False
-    other = seen.spf_other + seen.spf_forwarder + seen.spf_service >= NATURE_SHARE * stream.failed
-    return other or (_has_habit(stream) and _seen_by_few(stream))
+    named = seen.spf_other + seen.spf_forwarder + seen.spf_service
+    broken = min(seen.dkim_failed, named)
+    enough = broken >= HABIT_MESSAGES and broken >= NATURE_SHARE * stream.failed
+    return not stream.passed and stream.domain_signs and enough
 
 
 def _forwards_elsewhere(stream: Stream) -> bool:
@@ -270,10 +272,6 @@ def _sends_unsigned(stream: Stream) -> bool:
     return not stream.passed and not stream.elsewhere.passes and unsigned and stream.prefix not in _POOLS
 
 
-# Addresses through which many people's mail goes: what one of them did says nothing of another.
-_POOLS = frozenset({"relay", "tenant", "service", "forwarder", "own-infrastructure"})
-
-
 def _fails_everywhere(stream: Stream) -> bool:
     signing = stream.elsewhere.signing + stream.domain_signs
     enough = stream.elsewhere.failing >= OTHER_CUSTOMERS and signing >= SIGNING_CUSTOMERS
@@ -281,8 +279,7 @@ def _fails_everywhere(stream: Stream) -> bool:
 
 
 def _fails_without_name(stream: Stream) -> bool:
-    nameless = stream.ptr_state in ("none", "unconfirmed")
-    return nameless and stream.elsewhere.failing >= 1 and _sends_unsigned(stream)
+    return stream.elsewhere.nameless and stream.elsewhere.failing >= 1 and _sends_unsigned(stream)
 
 
 def _asks(stream: Stream) -> bool:
@@ -308,7 +305,9 @@ RULES: tuple[Rule, ...] = (
         "decided-ours-bounce",
         "bounce",
         lambda stream: stream.decision == "ours" and _is_bounce(stream),
-        later("Staff decided that this is the customer's; it sends bounces and automatic replies (no envelope sender)."),
+        later(
+            "Staff decided that this is the customer's; it sends bounces and automatic replies (no envelope sender)."
+        ),
         ("decision", "null_sender"),
     ),
     Rule(
@@ -381,7 +380,9 @@ RULES: tuple[Rule, ...] = (
         "signed-thin",
         "unknown",
         _signed_only,
-        later("Signed by the domain, but %(messages)s messages are too few to tell a forward from a missing SPF entry."),
+        later(
+            "Signed by the domain, but %(messages)s messages are too few to tell a forward from a missing SPF entry."
+        ),
         ("dkim_aligned", "messages"),
     ),
     Rule(
@@ -397,6 +398,13 @@ RULES: tuple[Rule, ...] = (
         _is_bounce,
         later("Bounces and automatic replies: %(null_sender)s messages had no envelope sender, and nothing aligned."),
         ("null_sender", "named_sender"),
+    ),
+    Rule(
+        "known-forwarder",
+        "forwarded",
+        lambda stream: stream.prefix == "forwarder",
+        later("A host or list that is known to pass other people's mail on: %(messages)s messages."),
+        ("messages",),
     ),
     Rule(
         "own-servers",
@@ -416,7 +424,10 @@ RULES: tuple[Rule, ...] = (
         "also-passes",
         "candidate",
         lambda stream: stream.passes_as and stream.prefix not in _POOLS,
-        later("The same address also sends mail of the domain that passes. Are these %(messages)s messages the customer's?"),
+        later(
+            "The same address also sends mail of the domain that passes. "
+            "Are these %(messages)s messages the customer's?"
+        ),
         ("messages",),
     ),
     Rule(
@@ -448,7 +459,7 @@ RULES: tuple[Rule, ...] = (
         "impostor",
         _fails_without_name,
         later("The address has no confirmed host name and failed, unsigned, in another owner's name as well."),
-        ("failing", "ptr_state"),
+        ("failing", "messages"),
     ),
     Rule(
         "only-here",

@@ -57,32 +57,35 @@ class Measured:
 
 
 def address(chance: random.Random) -> str:
-    return f"{chance.choice((192, 198, 203, 23, 40, 52, 104, 209))}.{chance.randrange(256)}.{chance.randrange(256)}.{chance.randrange(1, 255)}"
+    first = chance.choice((192, 198, 203, 23, 40, 52, 104, 209))
+    return f"{first}.{chance.randrange(256)}.{chance.randrange(256)}.{chance.randrange(1, 255)}"
 
 
 def body(chance: random.Random, domain: str, kind: str, selector: str) -> str:
     """A record from policy_evaluated on, for one way in which mail of a stream is seen."""
     service = chance.choice(SERVICES)
-    dkim = "pass" if kind in ("own", "dkim", "forwarded") else "fail"
-    spf = "pass" if kind in ("own", "spf") else "fail"
-    signed = domain if kind != "spoof" else ""
-    envelope = (
-        domain if spf == "pass" else service if kind != "forwarded" else f"relay{chance.randrange(40)}.example.net"
-    )
+    dkim, spf = _word(kind in ("own", "dkim", "forwarded")), _word(kind in ("own", "spf"))
+    relay = f"relay{chance.randrange(40)}.example.net"
+    envelope = domain if spf == "pass" else relay if kind == "forwarded" else service
     reason = "<reason><type>local_policy</type><comment>arc=pass</comment></reason>" if kind == "forwarded" else ""
-    signature = (
-        f"<dkim><domain>{signed}</domain><selector>{selector}</selector><result>{dkim}</result></dkim>"
-        if signed
-        else ""
-    )
-    extra = f"<dkim><domain>{service}</domain><selector>s{chance.randrange(3)}</selector><result>pass</result></dkim>"
+    signature = _signature(domain, selector, dkim) if kind != "spoof" else ""
+    if kind == "dkim":
+        signature += _signature(service, f"s{chance.randrange(3)}", "pass")
+    raw_spf = "softfail" if kind == "spoof" else "pass"
     return (
-        f"<policy_evaluated><disposition>none</disposition><dkim>{dkim}</dkim><spf>{spf}</spf>{reason}</policy_evaluated></row>"
-        f"<identifiers><envelope_from>{envelope}</envelope_from><header_from>{domain}</header_from></identifiers>"
-        f"<auth_results>{signature}{extra if kind == 'dkim' else ''}"
-        f"<spf><domain>{envelope}</domain><scope>mfrom</scope><result>{'pass' if kind != 'spoof' else 'softfail'}</result></spf>"
-        "</auth_results></record>"
+        f"<policy_evaluated><disposition>none</disposition><dkim>{dkim}</dkim><spf>{spf}</spf>{reason}"
+        f"</policy_evaluated></row><identifiers><envelope_from>{envelope}</envelope_from>"
+        f"<header_from>{domain}</header_from></identifiers><auth_results>{signature}"
+        f"<spf><domain>{envelope}</domain><scope>mfrom</scope><result>{raw_spf}</result></spf></auth_results></record>"
     )
+
+
+def _word(passed: bool) -> str:
+    return "pass" if passed else "fail"
+
+
+def _signature(domain: str, selector: str, result: str) -> str:
+    return f"<dkim><domain>{domain}</domain><selector>{selector}</selector><result>{result}</result></dkim>"
 
 
 def stream(chance: random.Random, domain: str) -> Stream:

@@ -123,7 +123,7 @@ def find(token: str | None) -> Visitor | None:
     if session is None:
         return None
     if session.needs_touch(at):
-        _touches().submit(_touch, token, at)
+        _touches().submit(_touch, opened(), token, at)
     return Visitor(session.account.name, session.account.role, session.account.language, _scope(session.account))
 
 
@@ -165,8 +165,8 @@ def _touches() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="session-touch")
 
 
-def _touch(token: str, at: int) -> None:
+def _touch(store: OpenStore, token: str, at: int) -> None:
     try:
-        opened().write(lambda connection: accounts.touch_session(connection, token, now=at))
+        store.write(lambda connection: accounts.touch_session(connection, token, now=at))
     except StoreError as error:
         _LOG.warning("the use of a session could not be written: %s", error)

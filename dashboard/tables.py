@@ -86,7 +86,7 @@ def table(rows: Sequence[Row], columns: Iterable[Column[Row]]) -> Table:
 def overview(rows: Sequence[DomainRow], language: str, today: int, *, with_customer: bool) -> Table:
     """One line per domain, with or without the column of its customer."""
     _ = translator(language)
-    customer = Column[DomainRow](
+    customer: Column[DomainRow] = Column(
         "customer", st.column_config.TextColumn(_("Customer")), lambda row: _customer(row.customer, _)
     )
     columns: list[Column[DomainRow]] = [
@@ -215,7 +215,7 @@ def last_report_words(end_at: int | None, today: int, language: str) -> str:
     _ = translator(language)
     if end_at is None:
         return _("none yet")
-    day = end_at // 86_400
+    day = forms.last_day(end_at)
     return f"{forms.as_date(day).isoformat()} ({forms.age_of_day(language, day, today)})"
 
 

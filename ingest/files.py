@@ -53,6 +53,9 @@ def unread(message: Message, limits: Limits) -> Refusal | None:
     """Why a message of `messages` has a size but no content, or None when its content is there."""
     if message.content or not message.size:
         return None
+    if message.mailbox is not None:
+        detail = f"{message.size:,} bytes; it was not downloaded (setting largest_message_bytes of the mailbox)"
+        return Refusal("too_big", detail)
     if message.size > limits.message_bytes:
         detail = f"{message.size:,} bytes; at most {limits.message_bytes:,} are read (setting limits.message_bytes)"
         return Refusal("too_big", detail)

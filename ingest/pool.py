@@ -1,19 +1,20 @@
 """Worker processes that read messages, with limits on memory and computing; answers come back in the order asked.
 
 A worker that the kernel kills, or that exceeds its time, costs the message it was reading: that one comes back with
-the reason, and a new worker takes its place. Workers come from a fork server that has the parsers imported.
+the reason, and a new worker takes its place. A worker is a program of its own (ingest/worker.py) at the other end of a
+pipe: it has nothing of this process but the messages.
 """
 
-import multiprocessing
 import os
-import resource
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 from ingest.reading import Message, Reading, Refusal
 from settings import Limits
@@ -23,15 +24,14 @@ QUEUED_BYTES = 32_768
 WAITING_ANSWERS = 64
 # A busy machine gives a process less than its time; this much later it is taken for stuck.
 WALL_SECONDS_PER_CPU_SECOND, WALL_SECONDS = 3, 30
-OPEN_FILES = 64
 
 _Answer = tuple[Message, Reading | None]
 
 
 @dataclass(slots=True)
 class _Worker:
-    process: ForkServerProcess
-    connection: "Connection[tuple[Message, int], Reading]"
+    process: subprocess.Popen[bytes]
+    connection: Connection
     jobs: deque[tuple[int, Message]] = field(default_factory=deque)
     deadline: float = 0.0
 
@@ -46,8 +46,6 @@ class Pool:
     def __init__(self, limits: Limits, workers: int, registered: Container[str] = frozenset()) -> None:
         self._limits = limits
         self._registered = registered
-        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["ingest.read"])
         self._size = workers or len(os.sched_getaffinity(0))
         self._workers: list[_Worker] = []
         self._wall_seconds = limits.cpu_seconds * WALL_SECONDS_PER_CPU_SECOND + WALL_SECONDS
@@ -58,8 +56,8 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.connection.close()
-            worker.process.terminate()
-            worker.process.join()
+            worker.process.kill()
+            worker.process.wait()
         self._workers.clear()
 
     def readings(self, messages: Iterable[Message], now: int, wanted: Callable[[Message], bool]) -> Iterator[_Answer]:
@@ -106,11 +104,13 @@ class Pool:
             return  # the worker has died: `_collect` finds out
 
     def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._limits, self._registered), daemon=True)
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            end = theirs.fileno()
+            process = subprocess.Popen([sys.executable, "-P", "-m", "ingest.worker", str(end)], pass_fds=[end])  # noqa: S603 - our own program
+        connection = Connection(ours.detach())
+        connection.send((self._limits, self._registered))
+        return _Worker(process, connection)
 
     def _collect(self, *, patient: bool, now: int) -> dict[int, _Answer]:
         """Answers that have arrived; when `patient`, waits for one or for a deadline."""
@@ -141,7 +141,7 @@ class Pool:
 
     def _replace(self, worker: _Worker, now: int, *, stuck: bool = False) -> tuple[int, _Answer]:
         """Put a new worker in the place of a dead one; the message it was reading is answered with the reason."""
-        worker.process.join()
+        worker.process.wait()
         worker.connection.close()
         number, message = worker.jobs.popleft()
         left = list(worker.jobs)
@@ -149,7 +149,7 @@ class Pool:
         self._workers[self._workers.index(worker)] = fresh
         for job in left:
             self._send(fresh, *job, now)
-        refusal = _STUCK if stuck else _death(worker.process.exitcode)
+        refusal = _STUCK if stuck else _death(worker.process.returncode)
         return number, (message, Reading("reports", refusals=(refusal,)))
 
 
@@ -162,41 +162,3 @@ def _death(exitcode: int | None) -> Refusal:
     if exitcode == -signal.SIGKILL:
         return Refusal("killed", "the process that read it was killed, perhaps because memory ran out")
     return Refusal("crashed", f"the process that read it stopped unexpectedly (exit code {exitcode})")
-
-
-def _serve(connection: "Connection[Reading, tuple[Message, int]]", limits: Limits, registered: Container[str]) -> None:
-    """A worker's life: read what comes until the other end closes."""
-    from ingest.read import Reader  # here only: parsedmarc costs the writing process 0.4 s and 60 MB
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    reader = Reader(limits, registered)
-    _set_limits(limits)
-    while True:
-        try:
-            message, now = connection.recv()
-        except (EOFError, OSError):
-            return
-        _allow_cpu(limits.cpu_seconds)
-        connection.send(_read(reader.read, message, now))
-
-
-def _read(read: Callable[[Message, int], Reading], message: Message, now: int) -> Reading:
-    try:
-        return read(message, now)
-    except (MemoryError, RecursionError) as error:
-        return Reading(
-            "reports", refusals=(Refusal("memory", f"reading it needs too much memory ({type(error).__name__})"),)
-        )
-
-
-def _set_limits(limits: Limits) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
-
-
-def _allow_cpu(seconds: int) -> None:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime) + seconds + 1
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))

@@ -10,14 +10,15 @@ from ingest import words
 from ingest.encoding import open_utf8
 from ingest.guard import Guard, Head, NotPlain, RawRecord, read_count, read_period
 from ingest.mend import mend
-from ingest.normalize import CHUNK, Normalizer, content_hash
+from ingest.normalize import Normalizer
 from ingest.reading import Message, Reading, Refusal
 from ingest.rewrite import plain_form
 from ingest.unpack import Document, unpack
 from ingest.unreadable import Unreadable
 from ingest.wall import Malformed, Refused
 from settings import Limits
-from store.values import Record, Report
+from store.packing import CHUNK_RECORDS, PackedRecords, Packing, Report
+from store.values import Record
 
 MAX_MENDED_BYTES = 33_554_432
 
@@ -42,7 +43,6 @@ class Reader:
                 reports.append(self._read_document(document, message, now))
             except (Refused, Unreadable) as error:
                 refusals.append(Refusal(error.code, error.detail, document.part))
-        self._normalizer.forget()
         notes = (*unpacked.notes, *(note for document in unpacked.documents for note in document.notes))
         return Reading(unpacked.kind, tuple(reports), tuple(refusals), notes)
 
@@ -75,22 +75,29 @@ class Reader:
         repairs: list[str],
     ) -> Report:
         guard = Guard(self._limits, self._normalizer.shapes, registered)
-        raw = list(self._scan(guard, steps))
+        packing = Packing(self._normalizer.source)
+        self._pack(guard, steps, packing)
         head = guard.close()
-        self._learn(guard)
         begin, end, period_repairs = read_period(head, self._limits, now, message.operator_named)
-        records = tuple(self._records(raw))
-        return self._report(head, guard, records, part, (begin, end), (*repairs, *period_repairs))
+        records = packing.finish(guard.records, guard.messages)
+        return self._report(head, records, part, (begin, end), (*repairs, *period_repairs))
 
-    def _scan(self, guard: Guard, steps: Iterator[bytes]) -> Iterator[RawRecord]:
+    def _pack(self, guard: Guard, steps: Iterator[bytes], packing: Packing) -> None:
+        """Normalise and pack a chunk of records at a time, so that no report needs much memory."""
+        waiting: list[RawRecord] = []
         for step in steps:
-            yield from guard.feed(step)
-            if len(guard.novel) >= CHUNK:
-                self._learn(guard)
+            waiting.extend(guard.feed(step))
+            if len(waiting) >= CHUNK_RECORDS:
+                self._pack_chunk(guard, waiting, packing)
+        if waiting:
+            self._pack_chunk(guard, waiting, packing)
 
-    def _learn(self, guard: Guard) -> None:
+    def _pack_chunk(self, guard: Guard, waiting: list[RawRecord], packing: Packing) -> None:
         self._normalizer.learn(guard.novel)
         guard.novel.clear()
+        packing.add(tuple(self._records(waiting)))
+        waiting.clear()
+        self._normalizer.forget()
 
     def _records(self, raw: list[RawRecord]) -> Iterator[Record]:
         shapes = self._normalizer.shapes
@@ -106,8 +113,7 @@ class Reader:
     def _report(
         self,
         head: Head,
-        guard: Guard,
-        records: tuple[Record, ...],
+        records: PackedRecords,
         part: str,
         period: tuple[int, int],
         repairs: tuple[str, ...],
@@ -124,10 +130,6 @@ class Reader:
             end=period[1],
             policy=heading.policy,
             records=records,
-            sources=tuple(self._normalizer.source(ip) for ip in sorted({record.ip for record in records})),
-            counted_records=guard.records,
-            counted_messages=guard.messages,
-            content_hash=content_hash(records),
             xml_version=heading.version,
             xml_namespace=words.short(head.namespace, 200),
             generator=heading.generator,

@@ -1,12 +1,12 @@
 """What reading one message yields: plain frozen values that travel from a worker process to the writer.
 
-Nothing here parses or stores. What a report says is in `store.values`.
+Nothing here parses or stores. What a report says is in `store.packing` and `store.values`.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from store.values import Report
+from store.packing import Report
 
 Kind = Literal["reports", "tls-report", "failure-report", "not-a-report"]
 
@@ -16,7 +16,8 @@ class Message:
     """One mail or file as it arrived.
 
     `place` says where it came from, for people (a path, or mailbox/folder/uid). `operator_named` is True for
-    files that an operator gave on the command line: they get the full limits.
+    files that an operator gave on the command line: they get the full limits. `signed_by`: the domains whose DKIM
+    signature the fetching side found good (`ingest.dkim_check`); None when it did not look.
     """
 
     place: str
@@ -27,8 +28,7 @@ class Message:
     uidvalidity: int | None = None
     uid: int | None = None
     size: int | None = None
-    authenticity: str = "unverified"
-    auth_domain: str | None = None
+    signed_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

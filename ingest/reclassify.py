@@ -29,6 +29,7 @@ from store.sources import CHUNK, records_by_source
 
 ACTOR = "reclassify"
 PAGE = 5_000
+KNOWN = 50_000
 FOLLOWED, JOINED, SPLIT, MERGED, CONFLICT = "followed", "joined", "split", "merged", "conflict"
 
 
@@ -119,8 +120,8 @@ class Reclassifier:
         tables = tables_of(settings)
         self._engine = engine
         self._now = now
-        self._namer = lru_cache(maxsize=100_000)(namer_of(settings, tables))
-        self._evidence = lru_cache(maxsize=100_000)(
+        self._namer = lru_cache(maxsize=KNOWN)(namer_of(settings, tables))
+        self._evidence = lru_cache(maxsize=KNOWN)(
             lambda shape: evidence_of(shape, lambda envelope: envelope_kind(envelope, tables))
         )
         self._pointers: Mapping[int, str | None] = {}
@@ -177,22 +178,21 @@ class Reclassifier:
         with writing(self._engine) as connection:
             sums = EvidenceSums(selection.domain_id, self._evidence)
             for page in _pages(connection, selection):
-                moves = list(self._moves(senders, page, names))
+                named = self._named(page)
+                moves = _moves(senders, named)
                 for move in moves:
                     _count(moved, senders, move)
                 if moves:
                     assignment.move_records(connection, self._engine, senders, moves, self._now)
-                for found in page:
-                    sums.add(found, senders.ids[self._name(found).key])
+                for found in named:
+                    names[found.name.key].add((found.name.name, found.name.kind))
+                    sums.add(found.record, senders.ids[found.name.key])
                 self._changes.records += len(page)
-            self._changes.evidence += assignment.replace_evidence(connection, self._engine, selection, sums)
+            self._changes.evidence += assignment.replace_evidence(connection, selection, sums)
 
-    def _moves(self, senders: Senders, page: list[StoredRecord], names: _Names) -> Iterator[Move]:
-        for found in page:
-            name = self._name(found)
-            names[name.key].add((name.name, name.kind))
-            if name.key != senders.names[found.sender_id].key:
-                yield Move(found, name)
+    def _named(self, page: list[StoredRecord]) -> list[Move]:
+        """Each record with the sender that it has now, whether or not that is another."""
+        return [Move(found, self._name(found)) for found in page]
 
     def _name(self, found: StoredRecord) -> SenderName:
         ptr = self._pointers.get(found.source_id, found.ptr)
@@ -214,18 +214,18 @@ class Reclassifier:
         with writing(self._engine) as connection:
             held = assignment.records_by_sender(connection, senders.domain_id) if planned else {}
             for change in followers(domain, decisions, planned, held):
-                self._carry(connection, decisions[change.before], change)
+                self._carry(connection, senders.domain_id, decisions[change.before], change)
 
     def _plan(self, senders: Senders) -> Counter[tuple[str, str]]:
         planned: Counter[tuple[str, str]] = Counter()
         for selection in self._selections(senders.domain_id):
             with self._engine.connect() as connection:
                 for page in _pages(connection, selection):
-                    moves = self._moves(senders, page, defaultdict(set))
+                    moves = _moves(senders, self._named(page))
                     planned.update((senders.names[each.record.sender_id].key, each.name.key) for each in moves)
         return planned
 
-    def _carry(self, connection: Connection, decision: Decision, change: DecisionChange) -> None:
+    def _carry(self, connection: Connection, domain_id: int, decision: Decision, change: DecisionChange) -> None:
         if change.outcome in (FOLLOWED, JOINED):
             key = change.after if change.outcome == FOLLOWED else None
             assignment.carry_decision(connection, decision, key, by=ACTOR, now=self._now)
@@ -235,6 +235,7 @@ class Reclassifier:
             actor=ACTOR,
             action=f"decision-{change.outcome}",
             subject=f"{change.domain} {change.before}",
+            customer_id=assignment.customer_of(connection, domain_id),
             detail=f"{change.decision} -> {change.after or 'several senders'}",
         )
         self._changes.decisions.append(change)
@@ -299,6 +300,11 @@ def _pages(connection: Connection, selection: Selection) -> Iterator[list[Stored
         yield page
         full = len(selection.sources) == 1 and len(page) == selection.limit
         after = (page[-1].report_id, page[-1].number) if full else None
+
+
+def _moves(senders: Senders, named: list[Move]) -> list[Move]:
+    """Those whose record belongs to another sender so far."""
+    return [each for each in named if each.name.key != senders.names[each.record.sender_id].key]
 
 
 def _count(moved: _Moves, senders: Senders, move: Move) -> None:

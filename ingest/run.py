@@ -4,6 +4,7 @@ The collaborators are arguments: where messages come from, the pool that reads t
 message that cannot be read or stored never stops the run; only a store that cannot be written does.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -11,14 +12,17 @@ from hashlib import sha256
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from ingest.authenticity import Grade, Grader
 from ingest.files import unread
 from ingest.pool import Pool
 from ingest.reading import Message, Reading, Refusal
 from settings import Limits
 from store import ledger
 from store.engine import writing
+from store.packing import Report
 from store.reports import ReportWriter
-from store.values import Report
+
+log = logging.getLogger(__name__)
 
 BATCH_MESSAGES = 64
 BATCH_RECORDS = 20_000
@@ -93,6 +97,7 @@ class Run:
     run_id: int
     now: int
     limits: Limits
+    grader: Grader
     after_commit: Callable[[Sequence[Outcome]], None]
 
     def ingest(self, messages: Iterable[Message]) -> RunSummary:
@@ -102,6 +107,7 @@ class Run:
             outcomes = self._commit(batch)
             for outcome in outcomes:
                 summary.add(outcome)
+                _log(outcome, self.run_id)
             self.after_commit(outcomes)
         return summary
 
@@ -168,22 +174,25 @@ class Run:
 
     def _save_reading(self, connection: Connection, message: Message, reading: Reading) -> tuple[int, Outcome]:
         message_id = self._record(connection, message, "quarantined", None)
-        saved = [(report, self._save_report(connection, report, message, message_id)) for report in reading.reports]
+        mail = self.grader.mail(message)
+        graded = [(report, self.grader.report(mail, report)) for report in reading.reports]
+        saved = [(report, self._save_report(connection, report, grade, message_id)) for report, grade in graded]
         new = [report for report, became in saved if became != "duplicate"]
         return message_id, Outcome(
             message,
             _state(reading, [became for _, became in saved]),
-            _reason(reading, [report for report, became in saved if became == "partial"]),
-            records=sum(len(report.records) for report in new),
-            reported_messages=sum(record.messages for report in new for record in report.records),
+            _reason(reading, [report for report, became in saved if became == "partial"], [g for _, g in graded]),
+            records=sum(report.records.sums.records for report in new),
+            reported_messages=sum(report.records.sums.messages for report in new),
         )
 
-    def _save_report(self, connection: Connection, report: Report, message: Message, message_id: int) -> str:
+    def _save_report(self, connection: Connection, report: Report, grade: Grade, message_id: int) -> str:
         return self.writer.save(
-            connection, report, message_id=message_id, authenticity=message.authenticity, now=self.now
+            connection, report, message_id=message_id, authenticity=grade.authenticity, now=self.now
         ).state
 
     def _record(self, connection: Connection, message: Message, state: str, reason: str | None) -> int:
+        grade = self.grader.mail(message)
         entry = ledger.Entry(
             place=message.place,
             sha256=None if unread(message, self.limits) else _hash(message),
@@ -194,8 +203,8 @@ class Run:
             folder=message.folder,
             uidvalidity=message.uidvalidity,
             uid=message.uid,
-            authenticity=message.authenticity,
-            auth_domain=message.auth_domain,
+            authenticity=grade.authenticity,
+            auth_domain=grade.domain,
         )
         return ledger.record_message(connection, entry, run_id=self.run_id, now=self.now)
 
@@ -205,7 +214,7 @@ def _batches(readings: Iterable[tuple[Message, Reading | None]]) -> Iterator[lis
     records = 0
     for message, reading in readings:
         batch.append((message, reading))
-        records += sum(len(report.records) for report in reading.reports) if reading else 0
+        records += sum(report.records.sums.records for report in reading.reports) if reading else 0
         if len(batch) >= BATCH_MESSAGES or records >= BATCH_RECORDS:
             yield batch
             batch, records = [], 0
@@ -223,6 +232,26 @@ def _hash(message: Message) -> str:
     return sha256(message.content).hexdigest()
 
 
+def _log(outcome: Outcome, run_id: int) -> None:
+    """One event for each message, with what leads to it again."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    message = outcome.message
+    facts = {
+        "state": outcome.state,
+        "place": message.place,
+        "mailbox": message.mailbox,
+        "folder": message.folder,
+        "uidvalidity": message.uidvalidity,
+        "uid": message.uid,
+        "bytes": len(message.content) or message.size,
+        "records": outcome.records,
+        "reason": outcome.reason,
+        "run": run_id,
+    }
+    log.info("message", extra={"facts": facts})
+
+
 def _is_done(state: str | None) -> bool:
     return state is not None and state != "quarantined"
 
@@ -238,13 +267,18 @@ def _state(reading: Reading, saved: list[str]) -> str:
     return "not-a-report" if refused and set(refused) == {"not-a-report"} else "quarantined"
 
 
-def _reason(reading: Reading, partial: list[Report]) -> str | None:
+def _reason(reading: Reading, partial: list[Report], grades: list[Grade]) -> str | None:
     texts = [str(refusal) for refusal in reading.refusals]
     texts += [_partial_reason(report) for report in partial]
+    texts += dict.fromkeys(f"authenticity {grade.authenticity}: {grade.why}" for grade in grades if _is_doubtful(grade))
     return "; ".join([*texts, *reading.notes])[:REASON_LENGTH] or None
 
 
+def _is_doubtful(grade: Grade) -> bool:
+    return grade.authenticity not in ("pass", "unverified")
+
+
 def _partial_reason(report: Report) -> str:
-    bad = [f"record {number} ({record.bad})" for number, record in enumerate(report.records, 1) if record.bad]
-    named = ", ".join(bad[:10])
-    return f"report {report.report_id}: {len(bad)} of {report.counted_records} records not fully readable: {named}"
+    records = report.records
+    counted = f"{records.sums.bad_records} of {records.sums.records} records not fully readable"
+    return f"report {report.report_id}: {counted}: {', '.join(records.bad)}"

@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from ingest.authenticity import Grader
 from ingest.naming import Namer
 from ingest.pool import Pool
 from ingest.reading import Message
@@ -16,7 +17,7 @@ from ingest.run import Outcome, Run, RunSummary
 from knowledge.envelope import envelope_kind
 from knowledge.identify import own_infrastructure, reporter_label
 from knowledge.tables import Tables, load_tables
-from settings import Settings
+from settings import Limits, Settings
 from store import ledger
 from store.engine import open_store, run_lock, writing
 from store.office import registered_domains
@@ -52,29 +53,54 @@ def ingest_messages(
     after_commit: Callable[[Sequence[Outcome]], None],
 ) -> RunSummary:
     """Ingest under the run lock and write the run into the ledger. Raises StoreError, AlreadyRunning."""
-    started = time.monotonic()
-    with run_lock(settings.database_url), _opened(settings) as opened:
-        run_id = _begin(opened.engine, command, now)
-        with Pool(settings.limits, settings.workers, opened.registered) as pool:
-            run = Run(opened.engine, pool, opened.writer, run_id, now, settings.limits, after_commit)
-            summary = run.ingest(messages)
-        summary.seconds = round(time.monotonic() - started, 2)
-        _end(opened.engine, run_id, summary, now + int(summary.seconds))
+    with opened_run(settings) as opened:
+        run_id = opened.begin(command, now)
+        summary = opened.ingest(messages, run_id=run_id, now=now, after_commit=after_commit)
+        opened.end(run_id, "done", summary.as_dict(), now + int(summary.seconds))
     return summary
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class OpenedRun:
+    """The store, the knowledge and the worker pool, open under the run lock; several runs may follow each other."""
+
     engine: Engine
-    writer: ReportWriter
-    registered: frozenset[str]
+    _writer: ReportWriter
+    _grader: Grader
+    _pool: Pool
+    _limits: Limits
+
+    def ingest(
+        self,
+        messages: Iterable[Message],
+        *,
+        run_id: int,
+        now: int,
+        after_commit: Callable[[Sequence[Outcome]], None],
+    ) -> RunSummary:
+        """Store what each message reports."""
+        started = time.monotonic()
+        run = Run(self.engine, self._pool, self._writer, run_id, now, self._limits, self._grader, after_commit)
+        summary = run.ingest(messages)
+        summary.seconds = round(time.monotonic() - started, 2)
+        return summary
+
+    def begin(self, command: str, now: int) -> int:
+        """Write into the ledger that a run began and return its id."""
+        with writing(self.engine) as connection:
+            return ledger.start_run(connection, command, now=now)
+
+    def end(self, run_id: int, outcome: str, summary: Mapping[str, object], now: int) -> None:
+        """Write into the ledger how a run ended."""
+        with writing(self.engine) as connection:
+            ledger.finish_run(connection, run_id, outcome, json.dumps(summary, ensure_ascii=False), now=now)
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[_Opened]:
-    engine = open_store(settings.database_url)
-    tables = tables_of(settings)
-    try:
+def opened_run(settings: Settings) -> Iterator[OpenedRun]:
+    """Everything that a run needs, under the run lock. Raises StoreError, AlreadyRunning, TablesError."""
+    with run_lock(settings.database_url), _opened_store(settings.database_url) as engine:
+        tables = tables_of(settings)
         with engine.connect() as connection:
             registered = registered_domains(connection)
         writer = ReportWriter(
@@ -83,16 +109,14 @@ def _opened(settings: Settings) -> Iterator[_Opened]:
             lambda org_name, email: reporter_label(org_name, email, tables),
             lambda envelope: envelope_kind(envelope, tables),
         )
-        yield _Opened(engine, writer, registered)
+        with Pool(settings.limits, settings.workers, registered) as pool:
+            yield OpenedRun(engine, writer, Grader(settings.authenticity, tables), pool, settings.limits)
+
+
+@contextmanager
+def _opened_store(url: str) -> Iterator[Engine]:
+    engine = open_store(url)
+    try:
+        yield engine
     finally:
         engine.dispose()
-
-
-def _begin(engine: Engine, command: str, now: int) -> int:
-    with writing(engine) as connection:
-        return ledger.start_run(connection, command, now=now)
-
-
-def _end(engine: Engine, run_id: int, summary: RunSummary, now: int) -> None:
-    with writing(engine) as connection:
-        ledger.finish_run(connection, run_id, "done", json.dumps(summary.as_dict()), now=now)

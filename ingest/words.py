@@ -81,7 +81,7 @@ def ip(text: str | None) -> str:
     return str(address)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def domain(text: str | None) -> str | None:
     """A domain in canonical form; None when empty or not a domain name."""
     return a_label(text) if text and text.strip() else None

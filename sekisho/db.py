@@ -15,6 +15,7 @@ from store import backup as copies
 from store.check import findings
 from store.engine import open_reader
 from store.migrate import upgrade as upgrade_store
+from store.transfer import is_transfer, transfer
 
 app = typer.Typer(no_args_is_help=True, help="Upgrade, check, back up and restore the store.")
 
@@ -66,9 +67,13 @@ def restore(
 ) -> None:
     """Put a copy in the place of the store, after verifying the copy. Stop the dashboard before.
 
+    A copy of a SQLite store may be put into a PostgreSQL store too: so a store moves to a server.
+
     Example: sekisho db restore /var/backups/sekisho.sqlite3 --force
     """
-    aside = copies.restore(settings.load().database_url, file, force=force, now=shell.now())
+    url = settings.load().database_url
+    put = transfer if is_transfer(url, file) else copies.restore
+    aside = put(url, file, force=force, now=shell.now())
     typer.echo(f"restored {file}", err=True)
     if aside:
         typer.echo(f"the store as it was is kept in {aside}", err=True)

@@ -84,7 +84,14 @@ def _originals(rows: tuple[ledger.Quarantined, ...]) -> Iterator[Message]:
         if row.sha256 is None:
             typer.echo(f"{row.id}: its bytes were never fetched, ingest it again: {_plain(row.place)}", err=True)
             continue
-        yield Message(place=row.place, content=_original(row))
+        yield Message(
+            row.place,
+            _original(row),
+            mailbox=row.mailbox,
+            folder=row.folder,
+            uidvalidity=row.uidvalidity,
+            uid=row.uid,
+        )
 
 
 def _quarantined() -> tuple[ledger.Quarantined, ...]:

@@ -52,7 +52,7 @@ def now() -> int:
 
 def audit(connection: Connection, action: str, subject: str, *, now: int, customer_id: int | None = None) -> None:
     """Write what the user of the operating system did to what."""
-    office.audit(connection, at=now, actor=_actor(), action=action, subject=subject, customer_id=customer_id)
+    office.audit(connection, at=now, actor=actor(), action=action, subject=subject, customer_id=customer_id)
 
 
 def print_rows(rows: Sequence["DataclassInstance"], columns: Sequence[str], as_json: bool) -> None:
@@ -74,7 +74,8 @@ def _cell(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Who sits at the shell: the user of the operating system."""
     try:
         return f"shell:{pwd.getpwuid(os.getuid()).pw_name}"
     except KeyError:

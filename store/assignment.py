@@ -8,15 +8,17 @@ share of every roll-up, in the caller's transaction, so that sums stay exact. `t
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, Table, and_, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Engine, Select, Table, and_, func, insert, select, tuple_, update
 
 from knowledge.identify import SenderName
-from store.engine import insert_sql, positional
+from store.engine import positional
 from store.evidence import Evidence
 from store.ledger import raise_generation
 from store.schema import (
     auth_result,
+    domain,
     override_reason,
     record,
     report,
@@ -110,10 +112,14 @@ def senders_of(connection: Connection, domain_id: int) -> Senders:
 
 def read_records(connection: Connection, selection: Selection, after: tuple[int, int]) -> list[StoredRecord]:
     """The records behind `after` (report id, number), in that order; of one source at most `selection.limit`."""
-    page = _page(selection, after)
+    return read_page(connection, _page(selection, after))
+
+
+def read_page(connection: Connection, page: Select[tuple[int, int, int]]) -> list[StoredRecord]:
+    """The records that `page` selects by (domain id, report id, number), ordered by report id and number."""
     results: _Parts = _parts(connection, page, auth_result, AuthResult._fields)
     reasons: _Parts = _parts(connection, page, override_reason, Reason._fields)
-    return [_stored(row._mapping, results, reasons) for row in connection.execute(_with_facts(page))]
+    return [_stored(tuple(row), results, reasons) for row in connection.execute(_with_facts(page))]
 
 
 BEFORE_ALL = (0, -1)
@@ -160,10 +166,8 @@ def _with_facts(page: _Page) -> Select[tuple[object, ...]]:
         found.number == wanted.c.number,
     )
     reported = and_(report.c.domain_id == found.domain_id, report.c.id == found.report_id)
-    own = (report.c.standing, report.c.begin_at, report.c.end_at, report.c.reporter, report.c.authenticity)
-    sent = [column for column in source.columns if column.name not in ("id", "first_seen_at")]
     return (
-        select(*record.columns, *own, *sent)
+        select(*_COLUMNS)
         .select_from(record)
         .join(wanted, mine)
         .join(report, reported)
@@ -172,35 +176,47 @@ def _with_facts(page: _Page) -> Select[tuple[object, ...]]:
     )
 
 
-def _stored(found: RowMapping, results: _Parts, reasons: _Parts) -> StoredRecord:
-    key = (found[record.c.report_id], found[record.c.number])
-    repairs = found[record.c.repairs]
+_SHAPE = ("header_from", "envelope_from", "envelope_to", "disposition", "dkim_aligned", "spf_aligned", "override")
+# What `_stored` takes apart again, in this order.
+_COLUMNS = (
+    *(record.c[name] for name in ("report_id", "number", "sender_id", "source_id", "messages", "repairs")),
+    *(report.c[name] for name in ("standing", "begin_at", "end_at", "reporter", "authenticity")),
+    *(source.c[name] for name in ("ptr", "ptr_confirmed", *SourceFacts._fields)),
+    *(record.c[name] for name in _SHAPE),
+)
+
+
+def _stored(row: tuple[Any, ...], results: _Parts, reasons: _Parts) -> StoredRecord:
+    report_id, number, sender_id, source_id, messages, repairs = row[:6]
+    standing, begin, end, reporter, authenticity, ptr, confirmed = row[6:13]
+    facts = SourceFacts._make(row[13:-7])
+    key = (report_id, number)
+    header_from, envelope_from, envelope_to, disposition, dkim_aligned, spf_aligned, override = row[-7:]
     shape = Shape(
-        header_from=found[record.c.header_from],
-        envelope_from=found[record.c.envelope_from],
-        envelope_to=found[record.c.envelope_to],
-        disposition=found[record.c.disposition],
-        dkim_aligned=found[record.c.dkim_aligned],
-        spf_aligned=found[record.c.spf_aligned],
-        override=found[record.c.override],
-        auth_results=tuple(AuthResult._make(values) for values in results.get(key, ())),
-        reasons=tuple(Reason._make(values) for values in reasons.get(key, ())),
-        repairs=tuple(repairs.split("\n")) if repairs else (),
-        digest="",
+        header_from,
+        envelope_from,
+        envelope_to,
+        disposition,
+        dkim_aligned,
+        spf_aligned,
+        override,
+        tuple(map(AuthResult._make, results.get(key, ()))),
+        tuple(map(Reason._make, reasons.get(key, ()))),
+        tuple(repairs.split("\n")) if repairs else (),
+        "",
     )
-    facts = SourceFacts(*(found[source.c[name]] for name in SourceFacts._fields))
     return StoredRecord(
-        report_id=key[0],
-        number=key[1],
-        sender_id=found[record.c.sender_id],
-        source_id=found[record.c.source_id],
-        record=Record(facts.ip, found[record.c.messages], shape),
-        source=facts,
-        ptr=found[source.c.ptr] if found[source.c.ptr_confirmed] else None,
-        in_force=found[report.c.standing] == "in-force",
-        period=(found[report.c.begin_at], found[report.c.end_at]),
-        reporter=found[report.c.reporter],
-        authenticity=found[report.c.authenticity],
+        report_id,
+        number,
+        sender_id,
+        source_id,
+        Record(facts.ip, messages, shape),
+        facts,
+        ptr if confirmed else None,
+        standing == "in-force",
+        (begin, end),
+        reporter,
+        authenticity,
     )
 
 
@@ -240,40 +256,53 @@ def _remove_emptied(connection: Connection, domain_id: int, moves: Iterable[Move
         connection.execute(table.delete().where(near, emptied))
 
 
+class EvidenceKey(NamedTuple):
+    """The key of a row of `traffic_evidence`, in the order of its columns."""
+
+    domain_id: int
+    sender_id: int
+    source_id: int
+    day: int
+    reporter: str
+    authenticity: str
+
+
 class EvidenceSums:
-    """What `traffic_evidence` holds of the records that are added: all records of some sources of one domain."""
+    """What `traffic_evidence` holds of the records that are added: `rows` by key, messages and then each counter."""
 
     def __init__(self, domain_id: int, flags_of: Callable[[Shape], Evidence]) -> None:
         self._domain_id = domain_id
         self._flags_of = flags_of
-        self.rows: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self.rows: dict[EvidenceKey, list[int]] = defaultdict(lambda: [0] * (1 + len(Evidence._fields)))
 
     def add(self, found: StoredRecord, sender_id: int) -> None:
         """Count one record as mail of this sender."""
         shape = found.record.shape
         if not found.in_force or (shape.spf_aligned and shape.dkim_aligned):
             return
-        flags = (True, *self._flags_of(shape))
+        places = [place for place, flag in enumerate((True, *self._flags_of(shape))) if flag]
         for day, messages in dealt_out(found.record.messages, days_of(*found.period)):
-            key = (self._domain_id, day, found.source_id, sender_id, found.reporter, found.authenticity)
-            counted = self.rows.get(key, (0,) * len(flags))
-            self.rows[key] = tuple(held + messages * flag for held, flag in zip(counted, flags, strict=True))
+            key = EvidenceKey(self._domain_id, sender_id, found.source_id, day, found.reporter, found.authenticity)
+            row = self.rows[key]
+            for place in places:
+                row[place] += messages
 
 
-def replace_evidence(connection: Connection, engine: Engine, selection: Selection, sums: EvidenceSums) -> int:
+_EVIDENCE = (*EvidenceKey._fields, "messages", *Evidence._fields)
+
+
+def replace_evidence(connection: Connection, selection: Selection, sums: EvidenceSums) -> int:
     """Make `traffic_evidence` of these sources be `sums`; the number of sources for which that is a change."""
     columns = traffic_evidence.c
     mine = and_(columns.domain_id == selection.domain_id, columns.source_id.in_(selection.sources))
-    held: dict[tuple[object, ...], tuple[int, ...]] = {
-        tuple(row[:6]): tuple(row[6:]) for row in connection.execute(select(traffic_evidence).where(mine))
-    }
-    changed = {key[2] for key, _ in held.items() ^ sums.rows.items()}
+    held = set(map(tuple, connection.execute(select(*(columns[name] for name in _EVIDENCE)).where(mine))))
+    made = {(*key, *counters) for key, counters in sums.rows.items()}
+    changed = {row[EvidenceKey._fields.index("source_id")] for row in held ^ made}
     if not changed:
         return 0
     connection.execute(traffic_evidence.delete().where(mine))
-    if sums.rows:
-        rows = [key + counters for key, counters in sorted(sums.rows.items())]
-        connection.exec_driver_sql(insert_sql(traffic_evidence, engine), rows)
+    if made:
+        connection.execute(insert(traffic_evidence), [dict(zip(_EVIDENCE, row, strict=True)) for row in sorted(made)])
     raise_generation(connection)
     return len(changed)
 
@@ -300,6 +329,12 @@ def decisions_of(connection: Connection, domain_id: int) -> dict[str, Decision]:
     columns = (found.id, found.sender_key, found.decision)
     rows = connection.execute(select(*columns).where(holding).order_by(found.decided_at, found.id))
     return {row.sender_key: Decision(*row) for row in rows}
+
+
+def customer_of(connection: Connection, domain_id: int) -> int | None:
+    """The customer whose domain this is."""
+    found: int | None = connection.execute(select(domain.c.customer_id).where(domain.c.id == domain_id)).scalar_one()
+    return found
 
 
 def carry_decision(connection: Connection, decision: Decision, key: str | None, *, by: str, now: int) -> None:

@@ -175,14 +175,25 @@ def _flush(path: Path) -> None:
 
 
 def _default_place(address: URL, now: int) -> Path:
-    if is_sqlite(address):
-        path = store_path(address)
-        return path.parent / "backups" / f"{path.stem}-{_stamp(now)}.sqlite3"
-    return Path("backups") / f"{address.database}-{_stamp(now)}.dump"
+    stem, ending = name_parts(address)
+    return default_folder(address) / f"{stem}-{_stamp(now)}{ending}"
+
+
+def default_folder(address: URL) -> Path:
+    """Where copies go that nobody gave a place: beside the SQLite file, or below the current folder."""
+    return store_path(address).parent / "backups" if is_sqlite(address) else Path("backups")
+
+
+def name_parts(address: URL) -> tuple[str, str]:
+    """How the name of a copy begins and ends: `sekisho`, `.sqlite3` or `.dump`."""
+    return (store_path(address).stem, ".sqlite3") if is_sqlite(address) else (str(address.database), ".dump")
+
+
+STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def _stamp(now: int) -> str:
-    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return datetime.fromtimestamp(now, UTC).strftime(STAMP)
 
 
 def _dump(address: URL, target: Path) -> None:

@@ -16,6 +16,7 @@ import fcntl
 import os
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +25,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psycopg
 from sqlalchemy import (
     URL,
     Connection,
@@ -43,9 +43,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from store.migrations import REVISIONS
 
 WAIT_SECONDS = 30.0
-# Session and transaction advisory locks of one PostgreSQL database share one space of numbers: "SEKI" + 1, 2.
+# Session and transaction advisory locks of one PostgreSQL database share one space of numbers: "SEKI" + 1, 2, 3.
 _WRITER_LOCK = 0x53454B49_0001
 _RUN_LOCK = 0x53454B49_0002
+_NIGHT_LOCK = 0x53454B49_0003
 
 _WRITER_PRAGMAS = (
     "busy_timeout=30000",
@@ -152,7 +153,20 @@ def run_lock(url: str) -> Iterator[None]:
         require_sqlite_file(store_path(address))
         lock = run_lock_file(store_path(address))
     else:
-        lock = _server_run_lock(address)
+        lock = _server_lock(address, _RUN_LOCK)
+    with lock:
+        yield
+
+
+@contextmanager
+def night_lock(url: str) -> Iterator[None]:
+    """Held for a whole night, around the run locks that its steps take and give back. Raises AlreadyRunning."""
+    address = parse_url(url)
+    if is_sqlite(address):
+        require_sqlite_file(store_path(address))
+        lock = _file_lock(store_path(address), ".night")
+    else:
+        lock = _server_lock(address, _NIGHT_LOCK)
     with lock:
         yield
 
@@ -160,7 +174,13 @@ def run_lock(url: str) -> Iterator[None]:
 @contextmanager
 def run_lock_file(path: Path) -> Iterator[None]:
     """The run lock of the SQLite store at `path`, also when there is no readable file: an flock on `<path>.run`."""
-    lock = _open_lock(Path(f"{path}.run"))
+    with _file_lock(path, ".run"):
+        yield
+
+
+@contextmanager
+def _file_lock(path: Path, suffix: str) -> Iterator[None]:
+    lock = _open_lock(Path(f"{path}{suffix}"))
     try:
         if not _try_lock(lock):
             raise _already_running(str(path))
@@ -376,10 +396,10 @@ def _try_lock(lock: int) -> bool:
 
 
 @contextmanager
-def _server_run_lock(address: URL) -> Iterator[None]:
+def _server_lock(address: URL, number: int) -> Iterator[None]:
     engine = create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with translated(shown(address)), engine.connect() as connection:
-        if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_RUN_LOCK})").scalar():
+        if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({number})").scalar():
             raise _already_running(shown(address))
         yield
 
@@ -427,7 +447,7 @@ def _store_error(error: DBAPIError | sqlite3.Error, where: str) -> StoreError | 
     if known is not None:
         kind, advice = known
         return kind(f"{where}: {str(cause).strip()}; {advice}")
-    if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:
+    if isinstance(cause, _psycopg_error("OperationalError")) and getattr(cause, "sqlstate", None) is None:
         # A refused connection carries no error code, only the server's words.
         if re.search(r'database ".+" does not exist', str(cause)):
             return StoreMissing(f"the server of {where} has no such database: create it, then run `sekisho db upgrade`")
@@ -435,11 +455,17 @@ def _store_error(error: DBAPIError | sqlite3.Error, where: str) -> StoreError | 
     return None
 
 
+def _psycopg_error(name: str) -> type[Exception] | tuple[()]:
+    """An error class of the PostgreSQL driver; none where it was never loaded, as it costs 7 MB that SQLite spares."""
+    driver = sys.modules.get("psycopg")
+    return getattr(driver, name) if driver else ()
+
+
 def _known_code(cause: object) -> tuple[type[StoreError], str] | None:
     if isinstance(cause, sqlite3.Error):
         return _SQLITE_CODES.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
-    if isinstance(cause, psycopg.Error):
-        return _POSTGRESQL_CODES.get(cause.sqlstate or "")
+    if isinstance(cause, _psycopg_error("Error")):
+        return _POSTGRESQL_CODES.get(getattr(cause, "sqlstate", None) or "")
     return None
 
 

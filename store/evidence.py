@@ -42,7 +42,7 @@ class Evidence(NamedTuple):
     forward_override: bool = False
 
 
-def unknown_envelope(domain: str) -> Envelope:
+def unknown_envelope(_domain: str) -> Envelope:
     """An envelope kind for stores without tables: nobody's domain is known."""
     return "other"
 

@@ -5,12 +5,20 @@ place there (mailbox, folder, uidvalidity, uid), a file by the hash of its conte
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from store.engine import StoreError, positional
+
+# A message that could not be read is tried this often before it is put aside.
+ATTEMPTS_MOST = 3
+DAY_SECONDS = 86_400
+# Mails with reports: these leave their folder once they are stored. What is no report stays where its owner has it.
+FILED_STATES = ("stored", "duplicate", "variant", "partial", "empty")
+# Bound parameters of one statement; SQLite's default limit is 32,766 (https://sqlite.org/limits.html).
+_ASKED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One message that could not be read, and why. `attempts` counts how often it was tried."""
+    """One message that could not be read, and why. `attempts` counts how often it was tried.
+
+    `mailbox`, `folder`, `uidvalidity` and `uid` are None for a file.
+    """
 
     id: int
     place: str
@@ -45,6 +56,23 @@ class Quarantined:
     reason: str
     attempts: int
     first_seen_at: int
+    mailbox: str | None = None
+    folder: str | None = None
+    uidvalidity: int | None = None
+    uid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLedger:
+    """What the ledger has of one folder of a mailbox under one UIDVALIDITY, as UIDs.
+
+    `done` need not be fetched. `stored` and `put_aside` are those of them that have not left the folder yet, and
+    should: for the folder of stored mails, and for the one of mails that could not be read.
+    """
+
+    done: frozenset[int]
+    stored: frozenset[int]
+    put_aside: frozenset[int]
 
 
 def start_run(connection: Connection, command: str, *, now: int) -> int:
@@ -129,10 +157,66 @@ def original(connection: Connection, sha256: str) -> bytes:
 def quarantine(connection: Connection) -> tuple[Quarantined, ...]:
     """Every message that could not be read, oldest first."""
     sql = (
-        "SELECT id, place, sha256, size, coalesce(reason, ''), attempts, first_seen_at FROM message "
-        "WHERE state = 'quarantined' ORDER BY first_seen_at, id"
+        "SELECT id, place, sha256, size, coalesce(reason, ''), attempts, first_seen_at, mailbox, folder, uidvalidity, "
+        "uid FROM message WHERE state = 'quarantined' ORDER BY first_seen_at, id"
     )
     return tuple(Quarantined(*row) for row in connection.exec_driver_sql(sql))
+
+
+def folder_ledger(
+    connection: Connection, mailbox: str, folder: str, uidvalidity: int, *, largest_bytes: int
+) -> FolderLedger:
+    """What a run need not fetch from a folder, and what should still leave it.
+
+    Unreadable mails count as done after ATTEMPTS_MOST tries, and those above `largest_bytes`, which were never
+    fetched, at once; the latter stay where they are.
+    """
+    place = (mailbox, folder, uidvalidity)
+    marks = ", ".join("?" * len(FILED_STATES))
+    return FolderLedger(
+        done=_uids(
+            connection, f"state <> 'quarantined' OR attempts >= {ATTEMPTS_MOST} OR {_TOO_BIG}", *place, largest_bytes
+        ),
+        stored=_uids(connection, f"filed_at IS NULL AND state IN ({marks})", *place, *FILED_STATES),
+        put_aside=_uids(connection, f"filed_at IS NULL AND {_PUT_ASIDE}", *place, largest_bytes),
+    )
+
+
+_TOO_BIG = "(sha256 IS NULL AND size > ?)"
+_PUT_ASIDE = f"state = 'quarantined' AND attempts >= {ATTEMPTS_MOST} AND NOT {_TOO_BIG}"
+_IN_FOLDER = "mailbox = ? AND folder = ? AND uidvalidity = ?"
+
+
+def _uids(connection: Connection, condition: str, *values: object) -> frozenset[int]:
+    sql = positional(connection, f"SELECT uid FROM message WHERE {_IN_FOLDER} AND ({condition})")  # noqa: S608 - constants only
+    return frozenset(connection.exec_driver_sql(sql, values).scalars())
+
+
+def put_aside(
+    connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int], *, largest_bytes: int
+) -> frozenset[int]:
+    """Which of these mails have been tried often enough without being read."""
+    found: set[int] = set()
+    for start in range(0, len(uids), _ASKED_AT_ONCE):
+        some = uids[start : start + _ASKED_AT_ONCE]
+        condition = f"{_PUT_ASIDE} AND uid IN ({', '.join('?' * len(some))})"
+        found |= _uids(connection, condition, mailbox, folder, uidvalidity, largest_bytes, *some)
+    return frozenset(found)
+
+
+def mark_filed(connection: Connection, mailbox: str, places: Iterable[tuple[str, int, int]], *, now: int) -> None:
+    """Write that mails (folder, uidvalidity, uid) have left their folder."""
+    sql = f"UPDATE message SET filed_at = ? WHERE {_IN_FOLDER} AND uid = ? AND filed_at IS NULL"  # noqa: S608 - constants only
+    rows = [(now, mailbox, *place) for place in places]
+    if rows:
+        connection.exec_driver_sql(positional(connection, sql), rows)
+
+
+def bytes_since_midnight(connection: Connection, mailbox: str, *, now: int) -> int:
+    """Bytes of the mails that were downloaded from a mailbox on the UTC day of `now`."""
+    sql = "SELECT coalesce(sum(size), 0) FROM message WHERE mailbox = ? AND sha256 IS NOT NULL AND done_at >= ?"
+    midnight = now - now % DAY_SECONDS
+    return int(connection.exec_driver_sql(positional(connection, sql), (mailbox, midnight)).scalar_one())
 
 
 def raise_generation(connection: Connection) -> None:

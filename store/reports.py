@@ -2,10 +2,12 @@
 
     same key, same records                        duplicate: nothing is stored
     same key, other records                       correction: kept, set aside, never counted
+    same key, authenticated, the other was not    takes over: the other is kept, set aside as replaced
     same org_name, id, domain, period, other email  variant: kept and counted (GMO Pepabo reports so)
     other key, same reporter, period and records  lookalike: kept, counted, flagged
 
 The key is (org_name, email, report_id, policy domain, begin, end), all raw but trimmed; docs/decisions/0002 says why.
+An authenticated report of the same records upgrades the stored one in place (store/takeover.py).
 """
 
 import json
@@ -17,13 +19,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Table, func, select
 
 from knowledge.identify import SenderName
+from store import takeover
 from store.engine import insert_sql, positional
 from store.evidence import EnvelopeKind, unknown_envelope
 from store.office import ensure_domain
+from store.packing import Chunk, Report
 from store.schema import auth_result, override_reason, record, sender, source
 from store.schema import report as report_table
+from store.takeover import AUTHENTICATED, IN_FORCE, REPLACED, SET_ASIDE, Counted, is_better
 from store.traffic import Placed, RollUp, days_of
-from store.values import Report, Shape, SourceFacts
+from store.values import Shape, SourceFacts
 
 _Namer = Callable[[Shape, SourceFacts, str | None], SenderName]
 
@@ -49,8 +54,18 @@ class _Known:
     next_report: dict[int, int] = field(default_factory=dict)
     next_sender: dict[int, int] = field(default_factory=dict)
 
+    def bound(self) -> None:
+        """Forget what the store can tell again, before it grows large."""
+        if len(self.names) > KNOWN_NAMES:
+            self.names.clear()
+        if len(self.sources) > KNOWN_SOURCES:
+            self.sources.clear()
+            self.pointers.clear()
 
-MAX_KNOWN = 200_000
+
+KNOWN_NAMES = 20_000
+KNOWN_SOURCES = 50_000
+WAITING_RECORDS = 5_000
 
 
 class ReportWriter:
@@ -79,32 +94,70 @@ class ReportWriter:
         """What is written at the end of a transaction, for all its reports together."""
         self._roll_up = RollUp(self._kind_of)
         self._rows: dict[Table, list[tuple[object, ...]]] = {record: [], auth_result: [], override_reason: []}
+        self._taken_out: list[Counted] = []
 
     def save(self, connection: Connection, report: Report, *, message_id: int, authenticity: str, now: int) -> Saved:
-        """Store one report with its records, or find that it is here already."""
+        """Store one report with its records, or find that it is here already.
+
+        Where the stored one of its key is not authenticated and this one is, this one counts from now on.
+        """
         domain_id = self._domain(connection, report.policy.domain, now)
-        relation, related_id = _relation(connection, domain_id, report)
-        if relation == "duplicate":
-            return Saved("duplicate", domain_id, related_id or 0)
+        stored = _stored(connection, domain_id, report)
+        if stored.same:
+            if is_better(authenticity, stored.same.authenticity):
+                self._upgrade(connection, domain_id, stored, stored.same.id, message_id=message_id, part=report.part)
+            return Saved("duplicate", domain_id, stored.same.id)
+        takes_over = bool(stored.holder and is_better(authenticity, stored.holder.authenticity))
+        relation, related_id = stored.relation(takes_over=takes_over)
         report_id = self._next_id(connection, domain_id)
         reporter = self._reporter_label(report.org_name, report.email)
-        placed = self._place(connection, domain_id, report, now)
-        standing = "set-aside" if relation == "correction" else "in-force"
+        standing = SET_ASIDE if relation == "correction" else IN_FORCE
         facts = _ReportRow(report, reporter, standing, relation, related_id, message_id, authenticity, now)
-        self._insert(connection, domain_id, report_id, facts, placed)
-        if standing == "in-force":
-            self._roll_up.add(domain_id, (report.begin, report.end), reporter, authenticity, placed)
+        connection.exec_driver_sql(insert_sql(report_table, self._engine), [(domain_id, report_id, *facts.columns())])
+        self._save_records(connection, domain_id, report_id, facts)
+        if stored.holder and takes_over:
+            self._replace(connection, domain_id, stored.holder.id, report_id)
         return Saved(_state(report, relation), domain_id, report_id)
 
     def finish(self, connection: Connection) -> None:
         """Write the records and roll-ups of all reports saved in this transaction; call right before its commit."""
+        self._write_rows(connection)
+        self._roll_up.write(connection, self._engine)
+        takeover.settle(connection, self._engine, self._taken_out, self._kind_of)
+        self._start()
+
+    def _write_rows(self, connection: Connection) -> None:
         for table, rows in self._rows.items():
             if rows:
                 connection.exec_driver_sql(insert_sql(table, self._engine), rows)
-        self._roll_up.write(connection, self._engine)
-        self._start()
-        if max(len(self._known.sources), len(self._known.names)) > MAX_KNOWN:
-            self._known = _Known()
+                rows.clear()
+
+    def _upgrade(
+        self, connection: Connection, domain_id: int, stored: "_Stored", report_id: int, **now: object
+    ) -> None:
+        """A stored report has come again, authenticated; `now` is the message that brought it, and the part of it."""
+        now["authenticity"] = AUTHENTICATED
+        if stored.holder is None or not is_better(AUTHENTICATED, stored.holder.authenticity):
+            takeover.change(connection, domain_id, report_id, **now)
+            return
+        if stored.holder.id == report_id:
+            self._take_out(connection, domain_id, report_id)
+        else:
+            self._replace(connection, domain_id, stored.holder.id, report_id)
+            now["relation"], now["related_id"] = stored.relation(takes_over=True)
+        takeover.change(connection, domain_id, report_id, standing=IN_FORCE, **now)
+        takeover.count(connection, self._roll_up, takeover.stored(connection, domain_id, report_id), 1)
+
+    def _replace(self, connection: Connection, domain_id: int, report_id: int, by: int) -> None:
+        self._take_out(connection, domain_id, report_id)
+        takeover.change(connection, domain_id, report_id, standing=SET_ASIDE, relation=REPLACED, related_id=by)
+
+    def _take_out(self, connection: Connection, domain_id: int, report_id: int) -> None:
+        """Its records may still wait to be written, where it was saved in this transaction."""
+        self._write_rows(connection)
+        counted = takeover.stored(connection, domain_id, report_id)
+        takeover.count(connection, self._roll_up, counted, -1)
+        self._taken_out.append(counted)
 
     def _domain(self, connection: Connection, name: str, now: int) -> int:
         if name not in self._known.domains:
@@ -119,12 +172,28 @@ class ReportWriter:
         self._known.next_report[domain_id] = found + 1
         return found
 
-    def _place(self, connection: Connection, domain_id: int, report: Report, now: int) -> list[Placed]:
-        self._learn_sources(connection, report.sources, now)
-        facts = {found.ip: found for found in report.sources}
+    def _save_records(self, connection: Connection, domain_id: int, report_id: int, facts: "_ReportRow") -> None:
+        """The records a chunk at a time: named, counted, and left to be written with the others of the transaction."""
+        report, number = facts.report, 0
+        for chunk in report.records.chunks():
+            placed = self._place(connection, domain_id, chunk, facts.now)
+            self._rows[record].extend(_record_rows(domain_id, report_id, number, placed))
+            self._rows[auth_result].extend(_auth_rows(domain_id, report_id, number, placed))
+            self._rows[override_reason].extend(_reason_rows(domain_id, report_id, number, placed))
+            if facts.standing == IN_FORCE:
+                self._roll_up.add(domain_id, (report.begin, report.end), facts.reporter, facts.authenticity, placed)
+            number += len(placed)
+            if max(len(self._rows[record]), self._roll_up.rows()) > WAITING_RECORDS:
+                self._write_rows(connection)
+                self._roll_up.write(connection, self._engine)
+            self._known.bound()
+
+    def _place(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> list[Placed]:
+        self._learn_sources(connection, chunk.sources, now)
+        facts = {found.ip: found for found in chunk.sources}
         sources = self._known.sources
         placed = []
-        for found in report.records:
+        for found in chunk.records:
             name = self._name(found.shape, facts[found.ip])
             sender_id = self._known.senders.get((domain_id, name.key))
             if sender_id is None:
@@ -181,14 +250,6 @@ class ReportWriter:
             self._known.senders[(domain_id, row.key)] = row.id
         self._known.next_sender[domain_id] = max((row.id for row in rows), default=0) + 1
 
-    def _insert(
-        self, connection: Connection, domain_id: int, report_id: int, facts: "_ReportRow", placed: list[Placed]
-    ) -> None:
-        connection.exec_driver_sql(insert_sql(report_table, self._engine), [(domain_id, report_id, *facts.columns())])
-        self._rows[record].extend(_record_rows(domain_id, report_id, placed))
-        self._rows[auth_result].extend(_auth_rows(domain_id, report_id, placed))
-        self._rows[override_reason].extend(_reason_rows(domain_id, report_id, placed))
-
 
 def key_hash(report: Report) -> str:
     """The identity of a report without its content."""
@@ -203,35 +264,50 @@ def key_hash(report: Report) -> str:
     return sha256("\x1f".join(parts).encode()).hexdigest()
 
 
-def _relation(connection: Connection, domain_id: int, report: Report) -> tuple[str | None, int | None]:
-    """What the report is to those stored of the same domain and period, and the id of the one it relates to."""
-    period = (domain_id, _first_day(report), report.begin, report.end)
-    alike = connection.exec_driver_sql(positional(connection, _ALIKE), period).all()
-    for name, test in _RELATIONS:
-        found = next((row for row in alike if test(row, report)), None)
-        if found is not None:
-            return name, found.id
-    return None, None
-
-
 _ALIKE = """
-SELECT id, key_hash, content_hash, org_name, report_id FROM report
+SELECT id, key_hash, content_hash, org_name, report_id, standing, authenticity FROM report
 WHERE domain_id = ? AND first_day = ? AND begin_at = ? AND end_at = ? ORDER BY id
 """
-_Alike = Row[Any, Any, Any, Any, Any]
-_Test = Callable[[_Alike, Report], bool]
+_Alike = Row[Any, Any, Any, Any, Any, Any, Any]
 
 
-def _same_key(row: _Alike, report: Report) -> bool:
-    return bool(row.key_hash == key_hash(report))
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Of the stored reports of the same domain and period: the one of the same key and records; the one of the same
+    key that counts; one of another key that counts and is a variant or a lookalike of the report."""
+
+    same: _Alike | None
+    holder: _Alike | None
+    variant: _Alike | None
+    lookalike: _Alike | None
+
+    def relation(self, *, takes_over: bool) -> tuple[str | None, int | None]:
+        """What the report is to those stored, and the id of the one it relates to."""
+        if self.holder and not takes_over:
+            return "correction", self.holder.id
+        if self.variant:
+            return "variant", self.variant.id
+        return ("lookalike", self.lookalike.id) if self.lookalike else (None, None)
 
 
-_RELATIONS: tuple[tuple[str, _Test], ...] = (
-    ("duplicate", lambda row, report: _same_key(row, report) and row.content_hash == report.content_hash),
-    ("correction", _same_key),
-    ("variant", lambda row, report: row.org_name == report.org_name and row.report_id == report.report_id),
-    ("lookalike", lambda row, report: bool(report.records) and row.content_hash == report.content_hash),
-)
+def _stored(connection: Connection, domain_id: int, report: Report) -> _Stored:
+    period = (domain_id, _first_day(report), report.begin, report.end)
+    alike = connection.exec_driver_sql(positional(connection, _ALIKE), period).all()
+    key, records = key_hash(report), report.records
+    of_key = [row for row in alike if row.key_hash == key]
+    others = [row for row in alike if row.key_hash != key and row.standing == IN_FORCE]
+    return _Stored(
+        same=_first(row for row in of_key if row.content_hash == records.content_hash),
+        holder=_first(row for row in of_key if row.standing == IN_FORCE),
+        variant=_first(row for row in others if (row.org_name, row.report_id) == (report.org_name, report.report_id)),
+        lookalike=_first(
+            row for row in others if records.sums.records and row.content_hash == records.content_hash
+        ),
+    )
+
+
+def _first(rows: Iterable[_Alike]) -> _Alike | None:
+    return next(iter(rows), None)
 
 
 def _first_day(report: Report) -> int:
@@ -239,19 +315,11 @@ def _first_day(report: Report) -> int:
 
 
 def _state(report: Report, relation: str | None) -> str:
-    if _bad_records(report):
+    if report.records.sums.bad_records:
         return "partial"
     if relation in ("variant", "correction"):
         return "variant"
-    return "stored" if report.records else "empty"
-
-
-def _bad_records(report: Report) -> int:
-    """Records not read whole; at least one when records or messages differ from what the guard counted by itself."""
-    bad = sum(1 for found in report.records if found.bad)
-    missing = abs(report.counted_records - len(report.records))
-    differs = sum(found.messages for found in report.records) != report.counted_messages
-    return max(bad, missing, int(differs))
+    return "stored" if report.records.sums.records else "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +341,7 @@ class _ReportRow:
         days = days_of(report.begin, report.end)
         return (
             key_hash(report),
-            report.content_hash,
+            report.records.content_hash,
             self.standing,
             self.relation,
             self.related_id,
@@ -296,7 +364,7 @@ class _ReportRow:
             report.extra_contact_info,
             _lines(report.errors),
             _lines(report.repairs),
-            *_sums(report),
+            *report.records.sums,
             self.now,
         )
 
@@ -318,22 +386,6 @@ def _policy_columns(report: Report) -> tuple[object, ...]:
     )
 
 
-def _sums(report: Report) -> tuple[int, ...]:
-    """records, bad_records, messages, passed, and messages by disposition (pass acts as none)."""
-    records = report.records
-    disposed = {"none": 0, "quarantine": 0, "reject": 0, "unknown": 0}
-    for found in records:
-        disposition = found.shape.disposition
-        disposed["none" if disposition == "pass" else disposition] += found.messages
-    return (
-        len(records),
-        _bad_records(report),
-        sum(found.messages for found in records),
-        sum(found.messages for found in records if found.shape.passed),
-        *disposed.values(),
-    )
-
-
 def _source_columns(found: SourceFacts) -> tuple[object, ...]:
     return (found.ip, found.country, found.asn, found.as_name, found.as_domain, found.service, found.service_kind)
 
@@ -342,9 +394,9 @@ def _lines(texts: Iterable[str]) -> str | None:
     return "\n".join(texts) or None
 
 
-def _record_rows(domain_id: int, report_id: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
+def _record_rows(domain_id: int, report_id: int, first: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
     tails: dict[int, tuple[object, ...]] = {}
-    for number, found in enumerate(placed):
+    for number, found in enumerate(placed, first):
         shape = found.record.shape
         tail = tails.get(id(shape))
         if tail is None:
@@ -376,8 +428,8 @@ def _shape_columns(shape: Shape) -> tuple[object, ...]:
     )
 
 
-def _auth_rows(domain_id: int, report_id: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
-    for number, found in enumerate(placed):
+def _auth_rows(domain_id: int, report_id: int, first: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
+    for number, found in enumerate(placed, first):
         for order, result in enumerate(found.record.shape.auth_results):
             yield (
                 domain_id,
@@ -394,7 +446,7 @@ def _auth_rows(domain_id: int, report_id: int, placed: list[Placed]) -> Iterator
             )
 
 
-def _reason_rows(domain_id: int, report_id: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
-    for number, found in enumerate(placed):
+def _reason_rows(domain_id: int, report_id: int, first: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
+    for number, found in enumerate(placed, first):
         for order, reason in enumerate(found.record.shape.reasons):
             yield (domain_id, report_id, number, order, reason.type, reason.type_raw, reason.comment)

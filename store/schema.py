@@ -51,7 +51,7 @@ AUTHENTICITY = ("pass", "fail", "none", "unknown", "unverified")
 # Words of `report.standing`: in force = counted in every number; set aside = kept and shown, never counted.
 STANDINGS = ("in-force", "set-aside")
 # Words of `report.relation`: why a report is not simply new (docs/decisions/0002).
-RELATIONS = ("variant", "correction", "lookalike")
+RELATIONS = ("variant", "correction", "replaced", "lookalike")
 OVERRIDES = (
     "none",
     "forwarded",
@@ -447,9 +447,9 @@ traffic_evidence = Table(
     "traffic_evidence",
     metadata,
     Column("domain_id", Integer, nullable=False),
-    Column("day", Integer, nullable=False),
-    Column("source_id", ForeignKey("source.id"), nullable=False),
     Column("sender_id", Integer, nullable=False),
+    Column("source_id", ForeignKey("source.id"), nullable=False),
+    Column("day", Integer, nullable=False),
     Column("reporter", Text, nullable=False),
     Column("authenticity", Text, nullable=False),
     Column("messages", BigInteger, nullable=False),
@@ -469,7 +469,8 @@ traffic_evidence = Table(
     Column("null_sender", BigInteger, nullable=False),
     Column("named_sender", BigInteger, nullable=False),
     Column("forward_override", BigInteger, nullable=False),
-    PrimaryKeyConstraint("domain_id", "day", "source_id", "sender_id", "reporter", "authenticity"),
+    # Sender and address before the day: sums by address are then read in order, without sorting.
+    PrimaryKeyConstraint("domain_id", "sender_id", "source_id", "day", "reporter", "authenticity"),
     ForeignKeyConstraint(["domain_id", "sender_id"], ["sender.domain_id", "sender.id"]),
     # What one address did in everybody's name (the cross-customer rules).
     Index("ix_traffic_evidence_source_id", "source_id", "day"),

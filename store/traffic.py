@@ -94,8 +94,12 @@ class RollUp:
                 self._count(domain_id, day, reporter, authenticity, placed, messages * sign, first)
                 first = 0
 
+    def rows(self) -> int:
+        """How many rows of the largest roll-up wait to be written."""
+        return max(len(self._source), len(self._traffic), len(self._evidence))
+
     def write(self, connection: Connection, engine: Engine) -> None:
-        """Add the sums to the stored roll-ups."""
+        """Add the sums to the stored roll-ups and begin anew."""
         for table, sums, columns in (
             (traffic, self._traffic, ("messages", "records")),
             (traffic_source, self._source, ("messages", "passed", "dkim_aligned", "spf_aligned", "records")),
@@ -105,6 +109,8 @@ class RollUp:
             if sums:
                 rows = [(*key, *values) for key, values in sorted(sums.items())]
                 connection.exec_driver_sql(upsert_sql(table, columns, engine), rows)
+                sums.clear()
+        self._flags.clear()
 
     def _count(
         self, domain_id: int, day: int, reporter: str, authenticity: str, placed: Placed, messages: int, records: int
@@ -142,7 +148,7 @@ class RollUp:
         row[10] += records
         if not (spf and dkim):
             self._count_evidence(
-                (domain_id, day, placed.source_id, placed.sender_id, reporter, authenticity), shape, messages
+                (domain_id, placed.sender_id, placed.source_id, day, reporter, authenticity), shape, messages
             )
 
     def _count_evidence(self, key: _Key, shape: Shape, messages: int) -> None:

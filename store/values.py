@@ -96,30 +96,3 @@ class SourceFacts(NamedTuple):
     as_domain: str | None
     service: str | None
     service_kind: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One aggregate report, whole. `org_name`, `email` and `report_id` are the reporter's own text, trimmed.
-
-    `counted_records` and `counted_messages` are the guard's own figures, to be compared with the rows.
-    """
-
-    part: str
-    org_name: str
-    email: str
-    report_id: str
-    begin: int
-    end: int
-    policy: Policy
-    records: tuple[Record, ...]
-    sources: tuple[SourceFacts, ...]
-    counted_records: int
-    counted_messages: int
-    content_hash: str
-    xml_version: str | None = None
-    xml_namespace: str | None = None
-    generator: str | None = None
-    extra_contact_info: str | None = None
-    errors: tuple[str, ...] = ()
-    repairs: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """What every test shares: a clean environment, the corpus, and what a test may need of the machine.
 
-A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_nsd or requires_corpus is left out with a sentence
-where that is missing; with CI=true it fails instead. Servers are started by the servers_*.py beside this file.
+A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_cyrus, requires_nsd or
+requires_corpus is left out with a sentence where that is missing; with CI=true it fails instead. Servers are started
+by the servers_*.py beside this file.
 """
 
 import os
@@ -38,6 +39,12 @@ def _has_nsd() -> bool:
     return bool(shutil.which("nsd", path=f"{os.environ['PATH']}:/usr/sbin"))
 
 
+def _has_cyrus() -> bool:
+    """Whether this machine can get and run it: root on Debian, on the architecture of the tests' paths."""
+    tools = shutil.which("apt-get") and shutil.which("dpkg")
+    return os.geteuid() == 0 and bool(tools) and Path("/usr/lib/x86_64-linux-gnu").is_dir()
+
+
 def _has_corpus() -> bool:
     return (CORPUS / "EXPECTED.json").is_file()
 
@@ -49,6 +56,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "requires_postgresql": (_has_postgresql, "PostgreSQL is not installed: apt-get install postgresql"),
     "requires_dovecot": (_has_dovecot, "Dovecot is not installed: apt-get install dovecot-imapd"),
+    "requires_cyrus": (_has_cyrus, "Cyrus needs root, apt-get and dpkg on Debian for amd64"),
     "requires_nsd": (_has_nsd, "The name server NSD is not installed: apt-get install nsd"),
     "requires_corpus": (_has_corpus, f"there is no corpus in {CORPUS}: put its folder into SEKISHO_CORPUS"),
 }

@@ -11,7 +11,7 @@ from store_builder import fill, line, report
 
 from store import accounts, office
 from store.opened import OpenStore
-from store.values import Report
+from store.packing import Report
 
 PASSWORD = "nagai aikotoba desu"
 HOSTILE = (

@@ -49,12 +49,6 @@ def cyrus() -> Iterator[Cyrus]:
         shutil.rmtree(folder)
 
 
-def has_cyrus() -> bool:
-    """Whether this machine can get and run it: root on Debian, on the architecture of the tests' paths."""
-    tools = shutil.which("apt-get") and shutil.which("dpkg")
-    return os.geteuid() == 0 and bool(tools) and Path("/usr/lib/x86_64-linux-gnu").is_dir()
-
-
 def _unpack(programs: Path) -> None:
     for package in _downloaded():
         subprocess.run(["dpkg", "-x", str(package), str(programs)], check=True)

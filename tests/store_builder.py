@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from knowledge.identify import SenderName
 from store import ledger, office
 from store.engine import open_reader, open_store, writing
+from store.packing import Report, pack
 from store.reports import ReportWriter
-from store.values import Policy, Record, Report, Shape, SourceFacts
+from store.values import Policy, Record, Shape, SourceFacts
 
 Answer = TypeVar("Answer")
 DAY_SECONDS = 86_400
@@ -61,11 +62,7 @@ def report(
         begin=begin,
         end=begin + days * DAY_SECONDS - 1,
         policy=Policy(domain, p, sp, None, "r", "r", 100, None, None, None),
-        records=tuple(lines),
-        sources=tuple(_source(ip) for ip in dict.fromkeys(found.ip for found in lines)),
-        counted_records=len(lines),
-        counted_messages=sum(found.messages for found in lines),
-        content_hash=sha256(repr(lines).encode()).hexdigest(),
+        records=pack(lines, _source),
         repairs=repairs,
     )
 

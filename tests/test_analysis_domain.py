@@ -7,7 +7,7 @@ from analysis.days import DayRow
 from analysis.domain import DomainPage
 from analysis.frames import Period, PublishedPolicy, ReporterRow, ReportRow, Scope, SenderRow, SourceRow
 from analysis.rates import PassRate
-from store.values import Report
+from store.packing import Report
 
 DAY = 20_000
 STAFF = Scope(None)

@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -36,12 +35,18 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def forget_store() -> None:
-    """What a new process would not know: answers, settings, connections."""
+    """What a new process would not know: answers, settings, connections; what is being written is written first."""
     st.cache_resource.clear()
+    wait_for_touches()
     if session.opened.cache_info().currsize:
         session.opened().close()
     session.opened.cache_clear()
     session.settings_in_use.cache_clear()
+
+
+def wait_for_touches() -> None:
+    """The thread that writes the use of sessions has nothing more to do."""
+    session._touches().submit(int).result(timeout=60)
 
 
 @pytest.fixture
@@ -347,12 +352,9 @@ def test_an_idle_session_ends(filled_file: str, start: Start, monkeypatch: pytes
 
 def test_a_session_in_use_stays(filled_file: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     app = start(filled_file)
-    written = threading.Event()
-
     monkeypatch.setattr(session, "now", lambda: NOW + 20 * 60)
     app.run()
-    session._touches().submit(written.set)
-    assert written.wait(timeout=30)
+    wait_for_touches()
     monkeypatch.setattr(session, "now", lambda: NOW + 45 * 60)
     app.run()
 

@@ -93,7 +93,7 @@ def test_what_only_looks_like_a_record_is_never_counted_as_one_unseen(unusual: s
 def test_a_record_inside_a_record_is_not_read_as_two(read: Read) -> None:
     reading = read(report(record(identifiers=record())))
 
-    assert not reading.reports or reading.reports[0].counted_records == 1
+    assert not reading.reports or reading.reports[0].records.sums.records == 1
 
 
 def test_a_document_that_stops_in_the_middle_is_not_a_report() -> None:

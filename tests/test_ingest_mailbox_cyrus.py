@@ -1,12 +1,11 @@
 """The mailbox against Cyrus: the folders live under INBOX/, and the server's habits are not Dovecot's."""
 
-import os
 from collections.abc import Callable, Sequence
 from itertools import count
 
 import pytest
 from faultproxy import Fault, FaultProxy
-from servers_cyrus import Cyrus, cyrus_client, cyrus_contents, cyrus_folders, deliver_to_cyrus, has_cyrus
+from servers_cyrus import Cyrus, cyrus_client, cyrus_contents, cyrus_folders, deliver_to_cyrus
 from servers_dovecot import MAIL
 
 from ingest.credentials import Secret
@@ -16,9 +15,7 @@ from ingest.mailbox_check import check_mailbox
 from ingest.mailbox_options import Mailbox
 from ingest.reading import Message
 
-pytestmark = pytest.mark.skipif(
-    not has_cyrus() and os.environ.get("CI") != "true", reason="Cyrus needs root, apt-get and dpkg on Debian for amd64"
-)
+pytestmark = pytest.mark.requires_cyrus
 
 numbers = count(1)
 Options = Callable[..., Mailbox]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from settings import Knowledge, Limits, SettingsError, load, name_server, options
+from settings import Knowledge, Limits, Option, SettingsError, load, mailbox_options, name_server, options
 
 EXAMPLE = Path(__file__).parent.parent / "sekisho.example.toml"
 
@@ -318,25 +318,35 @@ def test_the_import_reads_nothing(folder: Path) -> None:
 
 
 def uncommented(text: str) -> str:
-    return re.sub(r"(?m)^#(?=\w+ = )", "", text)
+    return re.sub(r"(?m)^#(?=\w+ = |\[\[)", "", text)
 
 
 def test_the_example_changes_nothing_until_a_line_is_uncommented(folder: Path) -> None:
     assert load(written(folder, EXAMPLE.read_text(encoding="utf-8"))) == load()
 
 
-def test_the_example_holds_every_option_with_its_default_and_no_other() -> None:
+def example() -> dict[str, object]:
+    """Every option that the example shows, with the value it shows there."""
     tables = tomllib.loads(uncommented(EXAMPLE.read_text(encoding="utf-8")))
-    shown = {
+    single = {name: value[0] if isinstance(value, list) else value for name, value in tables.items()}
+    return {
         f"{name}.{key}" if isinstance(value, dict) else name: value[key] if isinstance(value, dict) else value
-        for name, value in tables.items()
+        for name, value in single.items()
         for key in (value if isinstance(value, dict) else [name])
     }
 
-    assert list(shown) == [option.key for option in options()]
-    assert {key: value for key, value in shown.items() if not key.endswith("_file")} == {
+
+def every_option() -> list[Option]:
+    return [*options(), *mailbox_options()]
+
+
+def test_the_example_holds_every_option_with_its_default_and_no_other() -> None:
+    shown = example()
+
+    assert list(shown) == [option.key for option in every_option()]
+    assert {option.key: shown[option.key] for option in every_option() if option.default is not None} == {
         option.key: list(option.default) if isinstance(option.default, tuple) else option.default
-        for option in options()
+        for option in every_option()
         if option.default is not None
     }
 
@@ -345,9 +355,73 @@ def test_the_example_says_the_sentence_of_every_option_above_it() -> None:
     lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
     said = [(above, match[1]) for above, line in pairwise(lines) if (match := re.match(r"#(\w+) = ", line))]
 
-    assert said == [(f"# {option.sentence}", option.key.rpartition(".")[2]) for option in options()]
+    assert said == [(f"# {option.sentence}", option.key.rpartition(".")[2]) for option in every_option()]
 
 
 def test_every_option_is_described_by_one_sentence() -> None:
-    for option in options():
+    for option in every_option():
         assert re.fullmatch(r"[A-Z][^.]*\.", option.sentence), option.key
+
+
+REPORTS = '[[mailbox]]\nname = "reports"\nhost = "imap.example.jp"\nuser = "dmarc@example.jp"\n'
+
+
+def test_a_mailbox_is_a_table_that_may_stand_any_number_of_times(folder: Path) -> None:
+    text = REPORTS + 'password_file = "secret"\n[[mailbox]]\nname = "second"\nuser = "b"\npreset = "gmail"\n'
+
+    first, second = load(written(folder, text)).mailbox
+
+    assert (first.name, first.host, first.port, first.folders) == ("reports", "imap.example.jp", 993, ("INBOX",))
+    assert first.password_file == folder / "secret"
+    assert (second.name, second.preset, second.host, second.after) == ("second", "gmail", None, "move")
+
+
+def test_without_a_mailbox_table_there_is_none() -> None:
+    assert load().mailbox == ()
+
+
+def test_the_variable_that_a_mailbox_names_for_its_password_is_no_unknown_option(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(folder, REPORTS + 'password_variable = "SEKISHO_REPORTS_PASSWORD"\n')
+    monkeypatch.setenv("SEKISHO_REPORTS_PASSWORD", "hunter2")
+
+    assert load().mailbox[0].password_variable == "SEKISHO_REPORTS_PASSWORD"
+    assert "hunter2" not in repr(load())
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            REPORTS + 'port = "imaps"\n',
+            "[[mailbox]] number 1: port: Input should be a valid integer, unable to parse string as an integer. "
+            "TCP port of the IMAP server: 993 for tls, 143 for starttls.",
+        ),
+        (
+            REPORTS + '[[mailbox]]\nuser = "b"\n',
+            "[[mailbox]] number 2: name: Field required. Name of the mailbox in the ledger and in messages; "
+            "keep it once mails were read.",
+        ),
+        (
+            REPORTS + 'after = "delete"\n',
+            "[[mailbox]] number 1: after: Input should be 'move' or 'leave'. Whether mails with reports are moved "
+            "once they are stored, or stay; none is ever deleted.",
+        ),
+        (
+            REPORTS + 'password = "hunter2"\n',
+            "[[mailbox]] number 1: password: no such option. Did you mean mailbox.password_file? "
+            "Every option is in sekisho.example.toml.",
+        ),
+        (
+            REPORTS + REPORTS,
+            "[[mailbox]]: two mailboxes have the name reports. Every option is in sekisho.example.toml.",
+        ),
+        (
+            'mailbox = "reports"\n',
+            "[[mailbox]]: must be tables, one for each mailbox. Every option is in sekisho.example.toml.",
+        ),
+    ],
+)
+def test_nonsense_in_a_mailbox_is_refused_by_its_number(folder: Path, text: str, problem: str) -> None:
+    assert problems(written(folder, text)) == [f"{folder}/sekisho.toml: {problem}"]

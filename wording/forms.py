@@ -23,6 +23,11 @@ def as_day(calendar_date: date) -> int:
     return (calendar_date - _EPOCH).days
 
 
+def last_day(end_at: int) -> int:
+    """The last UTC day of a period that ends at `end_at`: midnight belongs to the day before it."""
+    return (end_at - 1) // 86_400
+
+
 def number(language: str, value: int) -> str:
     """`1204` as `1,204`."""
     return format_decimal(value, locale=language)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from analysis.records import tags
 from analysis.records.findings import Edit, Effect, Finding, Rule, Severity, finding
-from analysis.records.rua import URI_TAGS, has_valid_address, rua_findings
+from analysis.records.rua import URI_TAGS, has_valid_address, rua_findings, uris
 from analysis.records.surroundings import Surroundings
 from analysis.records.tags import Tag
 from wording import later
@@ -82,8 +82,8 @@ EMPTY = Rule("D30", _ERROR, later("Two semicolons with nothing between them."), 
 FOREIGN = Rule("D31", _ERROR, later("“%(term)s” holds characters that a DMARC record cannot have."), _PART)
 
 _KNOWN_NAME = "|".join(KNOWN)
-_GLUED = re.compile(rf"(?P<gap>[\s,:.|/&]+)(?:{_KNOWN_NAME})\s*=", re.IGNORECASE)
-_GLUED_TO_URI = re.compile(rf"(?P<gap>[\s,]+)(?:{_KNOWN_NAME})\s*=", re.IGNORECASE)
+_GLUED = re.compile(rf"(?<![\s,:.|/&])(?P<gap>[\s,:.|/&]+)(?:{_KNOWN_NAME})\s*=", re.IGNORECASE)
+_GLUED_TO_URI = re.compile(rf"(?<![\s,])(?P<gap>[\s,]+)(?:{_KNOWN_NAME})\s*=", re.IGNORECASE)
 _COLON = re.compile(rf"(?:{_KNOWN_NAME})\s*(:)", re.IGNORECASE)
 _FO = re.compile(r"(?!.*([01ds]).*\1)(?!.*0.*1)(?!.*1.*0)[01ds](?:\s*:\s*[01ds])*")
 
@@ -133,17 +133,13 @@ def _wrong_version(record: str, entries: list[Tag]) -> Finding:
 def _form(record: str, entries: list[Tag]) -> Iterator[Finding]:
     """Entries that are no tags, tags that run into each other, and characters that no tag may hold."""
     for place, tag in enumerate(entries):
-        gaps = _glued_gaps(tag)
+        gaps = _glued_gaps(tag) if tag.name or place else []
         if gaps:
             yield from _glued(tag, gaps, first=place == 0)
         elif not tag.name:
             yield from _no_tag(record, entries, place)
-        elif not tag.value.isascii() and tag.name not in ("v", "p"):
-            yield finding(FOREIGN, tag.at, _in_ascii(record, tag), term=record[tag.start : tag.end])
-
-
-def _in_ascii(record: str, tag: Tag) -> list[Edit]:
-    return [tags.removed(record, tag)] if tag.name not in URI_TAGS else []
+        elif not tag.value.isascii() and tag.name not in ("v", "p", *URI_TAGS):
+            yield finding(FOREIGN, tag.at, [tags.removed(record, tag)], term=record[tag.start : tag.end])
 
 
 def _glued_gaps(tag: Tag) -> list[tuple[int, int]]:
@@ -166,22 +162,24 @@ def _glued(tag: Tag, gaps: list[tuple[int, int]], *, first: bool) -> Iterator[Fi
 
 def _no_tag(record: str, entries: list[Tag], place: int) -> Iterator[Finding]:
     tag = entries[place]
-    if not tag.value:
-        if place:
-            at = (record.rfind(";", 0, tag.start), min(tag.end + 1, len(record)))
-            yield finding(EMPTY, at, [tags.removed(record, tag)])
-        return
     if place == 0:
         return
+    if tag.value:
+        edits = _as_tag(record, entries[place - 1], tag)
+        yield finding(SEPARATOR, tag.at, edits, effect=Effect.PART_IGNORED, term=tag.value)
+        return
+    semicolon, end = record.rfind(";", 0, tag.start), record.find(";", tag.end) + 1
+    yield finding(EMPTY, (semicolon, end), [Edit(semicolon + 1, end)])
+
+
+def _as_tag(record: str, before: Tag, tag: Tag) -> list[Edit]:
+    """What makes an entry without `=` a tag or an address of the tag before it; else the edit that takes it out."""
     colon = _COLON.match(tag.value)
-    before = entries[place - 1]
     if colon:
-        edits = [Edit(tag.start + colon.start(1), tag.start + colon.end(1), "=")]
-    elif before.name in URI_TAGS and "@" in tag.value:
-        edits = [Edit(before.end, tag.start, ",")]
-    else:
-        edits = [tags.removed(record, tag)]
-    yield finding(SEPARATOR, tag.at, edits, effect=Effect.PART_IGNORED, term=tag.value)
+        return [Edit(tag.start + colon.start(1), tag.start + colon.end(1), "=")]
+    if before.name in URI_TAGS and "@" in tag.value:
+        return [Edit(before.end, tag.start, ",")]
+    return [tags.removed(record, tag)]
 
 
 def _case(named: list[Tag]) -> Iterator[Finding]:
@@ -210,17 +208,12 @@ def _policies(record: str, entries: list[Tag], named: list[Tag]) -> Iterator[Fin
         if tag.name in ("p", "sp", "np") and tag.value.lower() not in POLICIES and not _glued_gaps(tag):
             edit = Edit(tag.value_start, tag.end, _meant(tag.value))
             yield finding(POLICY, tag.value_at, [edit], effect=effect, value=tag.value)
-    where = [place for place, tag in enumerate(entries) if tag.name == "p"]
-    if not where and not any(_glued_gaps(tag) for tag in entries):
-        yield finding(NO_POLICY, None, [_new_policy(entries)], effect=effect)
-    elif where and where[0] > 1 and entries[0].name == "v":
-        tag = entries[where[0]]
-        edits = [tags.added(entries[0], record[tag.start : tag.end]), tags.removed(record, tag)]
-        yield finding(ORDER, tag.at, edits)
-
-
-def _new_policy(entries: list[Tag]) -> Edit:
-    return tags.added(entries[0], "p=none")
+    policy = tags.first(record, "p")
+    if policy is None and not any(_glued_gaps(tag) for tag in entries):
+        yield finding(NO_POLICY, None, [tags.added(entries[0], "p=none")], effect=effect)
+    elif policy is not None and entries[0].name == "v" and policy != named[0]:
+        edits = [tags.added(entries[0], record[policy.start : policy.end]), tags.removed(record, policy)]
+        yield finding(ORDER, policy.at, edits)
 
 
 def _meant(value: str) -> str:
@@ -244,10 +237,12 @@ def _values(record: str, named: list[Tag]) -> Iterator[Finding]:
 
 
 def _once(record: str, kept: Tag, again: Tag) -> list[Edit]:
-    """Take the second tag out; addresses of the second are kept behind those of the first."""
+    """Take the second tag out; addresses that only the second names are kept behind those of the first."""
     edits = [tags.removed(record, again)]
-    if again.name in URI_TAGS and again.value and kept.value:
-        edits.append(Edit(kept.end, kept.end, f",{again.value}"))
+    if again.name in URI_TAGS:
+        named = [uri.text for uri in uris(kept)]
+        more = "".join(f",{uri.text}" for uri in uris(again) if uri.text not in named)
+        edits += [Edit(kept.end, kept.end, more)] if more else []
     return edits
 
 

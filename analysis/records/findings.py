@@ -3,6 +3,7 @@
 The rules themselves stand beside the code that finds them. Sentences are looked up in the catalogues when asked for.
 """
 
+from bisect import bisect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -111,11 +112,31 @@ def shown(value: str) -> str:
     return "".join(each if each.isprintable() else f"U+{ord(each):04X}" for each in cut)
 
 
-def edited(record: str, edits: Iterable[Edit]) -> str:
-    """The record after the edits, from left to right; an edit that touches an earlier one waits for the next round."""
-    parts, place = [], -1
-    for edit in sorted(set(edits), key=lambda edit: (edit.start, edit.end)):
-        if edit.start > place:
-            parts += [record[max(place, 0) : edit.start], edit.new]
-            place = edit.end
-    return ("".join(parts) + record[max(place, 0) :]).strip(" \t")
+def edited(record: str, mendings: Iterable[tuple[Edit, ...]]) -> str:
+    """The record after the mendings: each with all of its edits, or with none where one overlaps an earlier mending."""
+    taken: list[Edit] = []
+    for mending in mendings:
+        before = list(taken)
+        if not all(_take(taken, edit) for edit in mending):
+            taken = before
+    parts, place = [], 0
+    for edit in taken:
+        parts += [record[place : edit.start], edit.new]
+        place = edit.end
+    return ("".join(parts) + record[place:]).strip(" \t")
+
+
+def _take(taken: list[Edit], edit: Edit) -> bool:
+    """Put the edit at its place among those taken, unless it overlaps one or inserts where one does."""
+    place = bisect(taken, (edit.start, edit.end), key=lambda each: (each.start, each.end))
+    before, after = taken[max(place - 1, 0) : place], taken[place : place + 1]
+    if any(each.end > edit.start or _same_place(each, edit) for each in before):
+        return False
+    if any(edit.end > each.start for each in after):
+        return False
+    taken.insert(place, edit)
+    return True
+
+
+def _same_place(one: Edit, other: Edit) -> bool:
+    return (one.start, one.end) == (other.start, other.end)

@@ -18,8 +18,8 @@ from wording import later
 
 # Every round mends what does not overlap; few texts need more than three.
 MOST_ROUNDS = 50
-# A TXT record cannot be longer (RFC 1035 section 3.3.14: its length is a 16-bit number).
-MOST_CHARACTERS = 65_535
+# Far beyond any record that fits into an answer; a longer text is not read at all.
+MOST_CHARACTERS = 4_000
 
 ALL_SEVERITIES = frozenset(Severity)
 ERRORS_ONLY = frozenset({Severity.ERROR})
@@ -65,6 +65,12 @@ _LOOKS = {
         "K15",
         later("Characters that only look right (%(characters)s) keep this from being read as a DKIM key."),
     ),
+}
+_PART_LOOKS = later("Characters that only look right (%(characters)s) keep a part of this from being read.")
+_LATER_DAMAGE = {
+    Kind.SPF: Effect.SPF_FAILS,
+    Kind.DMARC: Effect.PART_IGNORED,
+    Kind.DKIM: Effect.SIGNATURES_FAIL,
 }
 _LEADS = later("A space before the record keeps it from being read.")
 _ZONE_FILE = later(
@@ -184,10 +190,10 @@ _NOT_IN_THE_TEXT = frozenset(
 def mended(record: str, found_in: Callable[[str], list[Finding]], severities: frozenset[Severity]) -> str:
     """The record after the edits of all findings of these severities, repeated until there is nothing more to do."""
     for _ in range(MOST_ROUNDS):
-        edits = [edit for each in found_in(record) if each.severity in severities for edit in each.edits]
-        if not edits:
+        mendings = [each.edits for each in found_in(record) if each.severity in severities and each.edits]
+        if not mendings:
             break
-        record = edited(record, edits)
+        record = edited(record, mendings)
     return record
 
 
@@ -196,14 +202,21 @@ def _looks(part: Plain, kind: Kind) -> Iterator[Finding]:
     id_, says = _LOOKS[kind]
     if part.odd:
         place = part.odd[0][0]
-        rule = Rule(id_, Severity.ERROR, says, Effect.RECORD_IGNORED)
-        yield finding(rule, (place, place + 1), characters=named(part.odd))
+        effect = Effect.RECORD_IGNORED if place <= _end_of_version(part) else _LATER_DAMAGE[kind]
+        said = _PART_LOOKS if effect == Effect.PART_IGNORED else says
+        yield finding(Rule(id_, Severity.ERROR, said, effect), (place, place + 1), characters=named(part.odd))
     if part.leads and kind != Kind.DKIM:
         yield finding(Rule(id_, Severity.ERROR, _LEADS, Effect.RECORD_IGNORED), part.leads)
     if part.zone_file:
         place = part.zone_file[0][0]
         severity = Severity.INFO if kind == Kind.DKIM else Severity.WARNING
         yield finding(Rule(id_, severity, _ZONE_FILE), (place, place + 1))
+
+
+def _end_of_version(part: Plain) -> int:
+    """The place behind the version in the pasted text: receivers look no further to tell whose record it is."""
+    version = _VERSION.search(part.text)
+    return part.origin[version.end() - 1] + 1 if version else part.origin[-1]
 
 
 def _several(kind: Kind, parts: list[Plain]) -> Finding:

@@ -19,7 +19,7 @@ _QUOTES = (
 )
 _PLAIN = {"\u3002": ".", "\u3001": ",", **dict.fromkeys(_HYPHENS, "-"), **dict.fromkeys(_QUOTES, "")}
 # Between two strings of one record in a zone file stands nothing (RFC 7208 section 3.3).
-_ZONE_FILE = re.compile(r'"\s*"|["\\]|\s*[\r\n]+\s*')
+_ZONE_FILE = re.compile(r'"[ \t\r\n]*"|["\\]|[\r\n][ \t\r\n]*')
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,9 @@ def plain(pasted: str) -> Plain:
     zone_file: list[tuple[int, str]] = []
     letters: list[tuple[int, str]] = []
     start, end = _bounds(pasted)
+    if end - start > 1 and pasted[start] == pasted[end - 1] == "'":
+        zone_file += [(start, "'"), (end - 1, "'")]
+        start, end = start + 1, end - 1
     for place, character, new in _replaced(pasted, start, end):
         if character is not None:
             (zone_file if character in '"\\\n' else odd).append((place, character))

@@ -34,9 +34,10 @@ NO_ADDRESS = Rule("D24", _ERROR, later("“%(uri)s” in “%(tag)s” is no mai
 NO_COMMA = Rule("D25", _ERROR, later("Addresses in “%(tag)s” must be separated by commas."))
 SIZE = Rule("D26", _INFO, later("The size limit “%(size)s” was removed in RFC 9989; reporters ignore it."))
 
-_ADDRESS = r"[^\s@,;!<>()]+@[^\s@,;!<>()/?:]+"
+_ADDRESS = r"[^\s@,;!<>()]+@[^\s@,;!<>()/?:']+"
 _MAILTO = re.compile(rf"mailto:(?P<address>{_ADDRESS})(?P<query>\?[^\s,!]*)?(?P<size>![0-9]+[kmgt]?)?", re.IGNORECASE)
-_WITHOUT_MAILTO = re.compile(rf"(?:[a-z]{{0,8}}\s*[:=]\s*/*\s*)?<?(?P<address>{_ADDRESS})>?", re.IGNORECASE)
+_WITHOUT_MAILTO = re.compile(rf"['<]?(?:[a-z]{{0,8}}\s*[:=]\s*/*\s*)?['<]?(?P<address>{_ADDRESS})['>]*", re.IGNORECASE)
+_NAMED = re.compile(r"\brua\s*[:=]", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+", re.IGNORECASE)
 
 
@@ -91,7 +92,7 @@ def has_valid_address(record: str, name: str) -> bool:
 
 def rua_findings(record: str, named: list[Tag], around: Surroundings) -> Iterator[Finding]:
     """What is wrong with the addresses: D6 to D10 and D23 to D26."""
-    if tags.first(record, "rua") is None:
+    if not _NAMED.search(record):
         yield finding(NO_RUA)
     for tag in named:
         if tag.name not in URI_TAGS:
@@ -131,6 +132,8 @@ def _not_mailto(record: str, found: list[Uri], place: int) -> Finding:
         return finding(NO_ADDRESS, uri.at, [_without(record, found, place)], uri=uri.text, tag=uri.tag.name)
     address = parts["address"] if parts["address"].isascii() else f"{local}@{host}"
     edits = [Edit(uri.start, uri.end, f"mailto:{address}")]
+    if "mailto:" in uri.text.lower():
+        return finding(NO_ADDRESS, uri.at, edits, uri=uri.text, tag=uri.tag.name)
     return finding(NO_MAILTO, uri.at, edits, tag=uri.tag.name, address=parts["address"])
 
 

@@ -5,6 +5,7 @@ The record is plain text already (analysis/records/plain.py); places are counted
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 
 from analysis.records import spf_terms
@@ -76,6 +77,7 @@ _BROKEN_VERSION = re.compile(r"v\s*=?\s*spf[0-9.]*[:;,=]*", re.IGNORECASE)
 _GLUED_TO_VERSION = re.compile(
     r"v\s*=\s*spf1(?=[;,:]*(?:[+\-~?]|include:|ip4:|ip6:|mx|a[: ]|exists:|redirect=))", re.IGNORECASE
 )
+_ALL = re.compile(r"all\W*$", re.IGNORECASE)
 _GLUED = re.compile(
     r"(?<=[\w./])(?:(?=[+\-~?]?(?:include:|ip4:|ip6:|exists:|redirect=|exp=))(?<![+\-~?])|(?=[+\-~?]all$))",
     re.IGNORECASE,
@@ -88,10 +90,10 @@ def findings(record: str, around: Surroundings) -> Iterator[Finding]:
         yield finding(OLD_RECORD, (0, len(record)), effect=Effect.RECORD_IGNORED)
         return
     yield from _version(record)
-    words = spf_terms.terms(record, _body(record))
-    yield from _syntax(words)
+    words = _joined(spf_terms.terms(record, _body(record)))
+    yield from _syntax(record, words)
     valid = [word for word in words if spf_terms.is_valid(word)]
-    yield from _meaning(record, valid)
+    yield from _meaning(record, valid, meant_all=any(_ALL.search(word.text) for word in words))
     yield from _networks(valid)
     yield from _length(record)
     yield from _around(record, valid, around)
@@ -129,17 +131,23 @@ def _body(record: str) -> int:
     return end
 
 
-def _syntax(words: list[Term]) -> Iterator[Finding]:
-    joined = False
-    for place, word in enumerate(words):
-        if joined:
-            joined = False
-            continue
-        following = words[place + 1] if place + 1 < len(words) else None
-        joined = following is not None and _belong_together(word, following)
-        if joined and following is not None:
-            whole = f"{word.text} {following.text}"
-            yield finding(SPACE_INSIDE, (word.start, following.end), [Edit(word.end, following.start)], term=whole)
+def _joined(words: list[Term]) -> list[Term]:
+    """The words, where a space divides one that was meant as a whole put together; its place then spans the space."""
+    found: list[Term] = []
+    for word in words:
+        if found and _belong_together(found[-1], word):
+            whole = spf_terms.term(found[-1].text + word.text, found[-1].start)
+            found[-1] = replace(whole, end=word.end)
+        else:
+            found.append(word)
+    return found
+
+
+def _syntax(record: str, words: list[Term]) -> Iterator[Finding]:
+    for word in words:
+        written = record[word.start : word.end]
+        if written != word.text:
+            yield finding(SPACE_INSIDE, _at(word), [Edit(word.start, word.end, word.text)], term=written)
         elif not spf_terms.is_valid(word):
             yield _broken(word)
 
@@ -163,7 +171,7 @@ def _broken(word: Term) -> Finding:
     return finding(rule, (word.start, word.end), edits, term=word.text)
 
 
-def _meaning(record: str, words: list[Term]) -> Iterator[Finding]:
+def _meaning(record: str, words: list[Term], *, meant_all: bool) -> Iterator[Finding]:
     alls = [word for word in words if word.name == "all"]
     redirects = [word for word in words if word.name == "redirect"]
     if alls:
@@ -171,7 +179,7 @@ def _meaning(record: str, words: list[Term]) -> Iterator[Finding]:
         yield from (
             finding(REDIRECT_BESIDE_ALL, _at(word), [_removed(record, word)], term=word.text) for word in redirects
         )
-    elif not redirects:
+    elif not redirects and not meant_all:
         yield finding(NO_ALL, None, [Edit(len(record), len(record), " ~all")])
     yield from _repeated(record, words)
     yield from _discouraged(words)

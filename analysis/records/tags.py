@@ -92,12 +92,12 @@ def with_tag(record: str, name: str, value: str, after: str) -> str:
     """The record with this value: the tag's place is kept, a new tag stands behind the tag `after` or at the end."""
     tag = first(record, name)
     if tag is not None:
-        return record if tag.value == value else edited(record, [Edit(tag.value_start, tag.end, value)])
+        return record if tag.value == value else edited(record, [(Edit(tag.value_start, tag.end, value),)])
     neighbour = first(record, after) or entries(record)[-1]
-    return edited(record, [added(neighbour, f"{name}={value}")])
+    return edited(record, [(added(neighbour, f"{name}={value}"),)])
 
 
 def without_tag(record: str, name: str) -> str:
     """The record without the first tag of this name."""
     tag = first(record, name)
-    return record if tag is None else edited(record, [removed(record, tag)])
+    return record if tag is None else edited(record, [(removed(record, tag),)])

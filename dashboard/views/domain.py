@@ -15,7 +15,6 @@ from dashboard.views.overview import LIST_FIELDS
 from wording import forms, translator
 
 OVERVIEW = Path(__file__).parent / "overview.py"
-SECONDS_PER_DAY = 86_400
 
 
 def render(visit: Visit) -> None:
@@ -48,7 +47,7 @@ def _about(visit: Visit, page: DomainPage) -> str:
     published = _(
         "Published: %(policy)s, as the report that ended on %(day)s says",
         policy=tables.policy_words(page.policy, _),
-        day=forms.day(visit.language, page.policy.seen_at // SECONDS_PER_DAY),
+        day=forms.day(visit.language, forms.last_day(page.policy.seen_at)),
     )
     owner = md(page.customer) if page.customer else _("unassigned")
     return f"{owner} · {md(published)}"
@@ -70,7 +69,7 @@ def _show_silence(visit: Visit, page: DomainPage) -> None:
         )
         st.code(f"_dmarc.{page.domain}", language=None)
         return
-    last_day = (page.last_report_end - 1) // SECONDS_PER_DAY
+    last_day = forms.last_day(page.last_report_end)
     st.subheader(_("No mail was reported in this period"))
     st.write(
         _(

@@ -399,9 +399,9 @@ def upgrade() -> None:
     op.create_table(
         "traffic_evidence",
         sa.Column("domain_id", sa.Integer(), nullable=False),
-        sa.Column("day", sa.Integer(), nullable=False),
-        sa.Column("source_id", sa.Integer(), nullable=False),
         sa.Column("sender_id", sa.Integer(), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("reporter", sa.Text(), nullable=False),
         sa.Column("authenticity", sa.Text(), nullable=False),
         sa.Column("messages", sa.BigInteger(), nullable=False),
@@ -428,7 +428,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_traffic_evidence_source_source_id")),
         sa.PrimaryKeyConstraint(
-            "domain_id", "day", "source_id", "sender_id", "reporter", "authenticity", name=op.f("pk_traffic_evidence")
+            "domain_id", "sender_id", "source_id", "day", "reporter", "authenticity", name=op.f("pk_traffic_evidence")
         ),
         sqlite_with_rowid=False,
     )

@@ -1,0 +1,138 @@
+"""`sekisho senders` and `sekisho decide`, as programs."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from histories import STREAMS, history, store_history
+
+PROGRAM = "from sekisho.main import main; main()"
+FIELDS = [
+    "sender",
+    "name",
+    "kind",
+    "verdict",
+    "rule",
+    "why",
+    "decision",
+    "messages",
+    "passed",
+    "dkim_aligned",
+    "spf_aligned",
+    "failed",
+    "first_day",
+    "last_day",
+    "days_seen",
+    "reporters",
+    "repair",
+]
+SOURCE_FIELDS = ["ip", "ptr", "country", "as_name", "verdict", "messages", "passed"]
+
+
+@pytest.fixture
+def url(sqlite_url: str) -> str:
+    """A store with four days of every stream of one domain."""
+    store_history(sqlite_url, history(1, domains=1, days=4, busy=1, steady=True).reports)
+    return sqlite_url
+
+
+def sekisho(url: str, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SEKISHO_DATABASE_URL": url, "SEKISHO_LANGUAGE": language}
+    command = [sys.executable, "-c", PROGRAM, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def listed(url: str, *words: str, language: str = "en") -> dict[str, dict[str, Any]]:
+    done = sekisho(url, "senders", "example.jp", "--json", *words, language=language)
+    assert (done.returncode, done.stderr) == (0, "")
+    return {row["sender"]: row for row in json.loads(done.stdout)}
+
+
+def test_json_has_exactly_the_promised_fields(url: str) -> None:
+    plain, with_sources = listed(url), listed(url, "--sources")
+
+    assert len(STREAMS) > len(plain) > 10
+    assert all(list(row) == FIELDS for row in plain.values())
+    assert all(list(row) == [*FIELDS, "sources"] for row in with_sources.values())
+    assert all(list(found) == SOURCE_FIELDS for row in with_sources.values() for found in row["sources"])
+    assert {key: row["verdict"] for key, row in plain.items()} == {
+        key: row["verdict"] for key, row in with_sources.items()
+    }
+
+
+def test_a_sender_says_what_it_is_and_what_to_mend(url: str) -> None:
+    row = listed(url)["service:amazon-ses"]
+
+    assert (row["name"], row["verdict"], row["rule"]) == ("Amazon SES", "candidate", "known-service")
+    assert row["why"] == "Mail of Amazon SES, not aligned. Does the customer use this service?"
+    assert (row["passed"], row["failed"], row["first_day"], row["last_day"]) == (
+        0,
+        row["messages"],
+        "2026-05-27",
+        "2026-05-30",
+    )
+    assert (row["days_seen"], row["reporters"], row["decision"]) == (4, 6, None)
+    assert [repair["repair"] for repair in row["repair"]] == ["dkim-misaligned", "spf-misaligned"]
+    assert "DKIM CNAMEs" in row["repair"][0]["en"]
+    assert "DKIM用CNAME" in row["repair"][0]["ja"]
+
+
+def test_the_period_can_be_chosen(url: str) -> None:
+    row = listed(url, "--since", "2026-05-28", "--until", "2026-05-29")["service:mailchimp"]
+
+    assert (row["first_day"], row["last_day"], row["days_seen"]) == ("2026-05-28", "2026-05-29", 2)
+
+
+def test_the_reason_is_in_the_language_of_the_settings(url: str) -> None:
+    assert "ご利用中かどうか" in listed(url, language="ja")["service:amazon-ses"]["why"]
+
+
+def test_a_decision_wins_is_shown_and_can_be_withdrawn(url: str) -> None:
+    decided = sekisho(url, "decide", "example.jp", "Amazon SES", "ours", "--note", "invoices, says the customer")
+    row = listed(url)["service:amazon-ses"]
+    withdrawn = sekisho(url, "decide", "example.jp", "service:amazon-ses", "--withdraw")
+
+    assert (decided.returncode, decided.stdout) == (0, "")
+    assert decided.stderr == "example.jp: service:amazon-ses ours\n"
+    assert (row["verdict"], row["rule"]) == ("ours-fix", "decided-ours-failing")
+    assert (row["decision"]["decision"], row["decision"]["note"]) == ("ours", "invoices, says the customer")
+    assert row["decision"]["by"].startswith("shell:")
+    assert row["decision"]["contradiction"] is None
+    assert withdrawn.stderr == "example.jp: service:amazon-ses withdrawn\n"
+    assert listed(url)["service:amazon-ses"]["verdict"] == "candidate"
+
+
+def test_one_address_can_be_decided_alone(url: str) -> None:
+    sekisho(url, "decide", "example.jp", "192.0.2.201", "not-ours", "--note", "rented to somebody else")
+
+    sources = {found["ip"]: found["verdict"] for found in listed(url, "--sources")["net:192.0.2.0/24"]["sources"]}
+    assert sources == {"192.0.2.21": "unknown", "192.0.2.201": "impostor"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (("senders", "nowhere.example"), 1, "there is no domain nowhere.example"),
+        (("decide", "example.jp", "service:nobody", "ours", "--note", "x"), 1, "no sender and no address"),
+        (("decide", "example.jp", "service:amazon-ses", "ours"), 1, "needs a note"),
+        (("decide", "example.jp", "service:amazon-ses", "--withdraw"), 1, "nothing to withdraw"),
+        (("decide", "example.jp", "service:amazon-ses"), 2, "or --withdraw"),
+        (("decide", "example.jp", "service:amazon-ses", "ours", "--withdraw"), 2, "or --withdraw"),
+    ],
+)
+def test_what_cannot_be_done_is_said(url: str, words: tuple[str, ...], code: int, complaint: str) -> None:
+    done = sekisho(url, *words)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert complaint in done.stderr
+
+
+def test_without_json_people_read_lines(url: str) -> None:
+    done = sekisho(url, "senders", "example.jp", "--sources")
+
+    assert "candidate " in done.stdout
+    assert "Does the customer use this service?" in done.stdout
+    assert "54.240.11.3" in done.stdout
