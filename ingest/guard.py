@@ -239,8 +239,9 @@ def read_record(xml: bytes) -> NewRecord:
         if error.code == _UNBOUND_PREFIX:
             raise NotPlain from None
         raise Malformed(str(error), at_end=False) from None
-    for child in element.iter():
-        _check_form(child)
+    if b"=" in xml or len(xml) > MAX_TEXT:  # else it has neither an attribute nor a long text
+        for child in element.iter():
+            _check_form(child)
     return NewRecord(xml, element)
 
 
@@ -256,13 +257,12 @@ def _check_form(element: Element) -> None:
 def _take_out(record: bytes) -> tuple[bytes | None, bytes | None, bytes]:
     """Source IP, count, and the record without the two; None for one that is not there as plain text."""
     ip, count = _place(record, b"<source_ip>", b"</source_ip>"), _place(record, b"<count>", b"</count>")
-    cuts = sorted(cut for cut in (ip, count) if cut)
-    kept, position = [], 0
-    for start, end in cuts:
-        kept.append(record[position:start])
-        position = end
-    kept.append(record[position:])
-    return _cut(record, ip), _cut(record, count), b"\0".join(kept)
+    first, second = (count, ip) if ip and count and count < ip else (ip or count, count if ip else None)
+    rest = record
+    for place in (second, first):
+        if place:
+            rest = rest[: place[0]] + b"\0" + rest[place[1] :]
+    return _cut(record, ip), _cut(record, count), rest
 
 
 def _place(record: bytes, opening: bytes, closing: bytes) -> tuple[int, int] | None:

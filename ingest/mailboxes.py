@@ -7,7 +7,7 @@ ledger says how each ended. A mail that could not be read stays for the next run
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Literal
 
@@ -79,7 +79,8 @@ def ingest_mailboxes(
     that were not stored are untouched then.
     """
     with opened_run(chosen) as opened:
-        return tuple(_ingest_one(opened, written, environ, now, after_commit, connect) for written in chosen.mailbox)
+        night = _Night(opened, environ, now, after_commit, connect, _signature_check(chosen))
+        return tuple(night.ingest(written) for written in chosen.mailbox)
 
 
 def command_of(mailbox: str) -> str:
@@ -87,24 +88,40 @@ def command_of(mailbox: str) -> str:
     return f"mailbox {mailbox}"
 
 
-def _ingest_one(
-    opened: OpenedRun,
-    written: settings.Mailbox,
-    environ: Mapping[str, str],
-    now: int,
-    after_commit: AfterCommit,
-    connect: Connect,
-) -> MailboxOutcome:
-    started = time.monotonic()
-    run_id = opened.begin(command_of(written.name), now)
-    try:
-        mailbox = mailbox_of(written)
-        with connect(mailbox, credential_of(mailbox, environ)) as session:
-            outcome = _Visit(session, opened, run_id, now, after_commit).run()
-    except MailboxError as error:
-        outcome = MailboxOutcome(written.name, _ended([error]), problem=str(error))
-    opened.end(run_id, outcome.ended, outcome.as_dict(), now + int(time.monotonic() - started))
-    return outcome
+def _signature_check(chosen: settings.Settings) -> Callable[[bytes], tuple[str, ...]] | None:
+    """Which domains' good DKIM signatures a mail has, or None when the settings do not want to know."""
+    if not chosen.authenticity.check_dkim:
+        return None
+    from ingest.dkim_check import signed_by  # here: who does not want it need not load dkimpy and dnspython
+    from ingest.dkim_keys import key_finder
+
+    find_key = key_finder(chosen.lookup)
+    return lambda mail: signed_by(mail, find_key)
+
+
+@dataclass(frozen=True, slots=True)
+class _Night:
+    """What the runs on all mailboxes share."""
+
+    opened: OpenedRun
+    environ: Mapping[str, str]
+    now: int
+    after_commit: AfterCommit
+    connect: Connect
+    signed_by: Callable[[bytes], tuple[str, ...]] | None
+
+    def ingest(self, written: settings.Mailbox) -> MailboxOutcome:
+        """One mailbox, and its run in the ledger."""
+        started = time.monotonic()
+        run_id = self.opened.begin(command_of(written.name), self.now)
+        try:
+            mailbox = mailbox_of(written)
+            with self.connect(mailbox, credential_of(mailbox, self.environ)) as session:
+                outcome = _Visit(session, self, run_id).run()
+        except MailboxError as error:
+            outcome = MailboxOutcome(written.name, _ended([error]), problem=str(error))
+        self.opened.end(run_id, outcome.ended, outcome.as_dict(), self.now + int(time.monotonic() - started))
+        return outcome
 
 
 def _ended(problems: Sequence[MailboxError]) -> Ended:
@@ -118,15 +135,11 @@ def _ended(problems: Sequence[MailboxError]) -> Ended:
 class _Visit:
     """One run on one mailbox."""
 
-    def __init__(
-        self, session: MailboxSession, opened: OpenedRun, run_id: int, now: int, after_commit: AfterCommit
-    ) -> None:
+    def __init__(self, session: MailboxSession, night: _Night, run_id: int) -> None:
         self._session = session
         self._mailbox = session.mailbox
-        self._opened = opened
+        self._night = night
         self._run_id = run_id
-        self._now = now
-        self._after_commit = after_commit
         self._problems: list[MailboxError] = []
         self._moves: list[Move] = []
         self._filing = True
@@ -134,8 +147,8 @@ class _Visit:
 
     def run(self) -> MailboxOutcome:
         """Store what is new, then file away what is left of this run and of earlier ones."""
-        summary = self._opened.ingest(
-            self._messages(), run_id=self._run_id, now=self._now, after_commit=self._committed
+        summary = self._night.opened.ingest(
+            self._messages(), run_id=self._run_id, now=self._night.now, after_commit=self._committed
         )
         self._note_skipped(self._session.skipped)
         self._file_away()
@@ -152,18 +165,24 @@ class _Visit:
 
     @property
     def _engine(self) -> Engine:
-        return self._opened.engine
+        return self._night.opened.engine
 
     def _messages(self) -> Iterator[Message]:
         """The new mails. What ends them early is kept for later, so that those that came are stored and filed."""
         try:
-            yield from self._session.messages(self._known, bytes_left_today=self._bytes_left())
+            for message in self._session.messages(self._known, bytes_left_today=self._bytes_left()):
+                yield self._checked(message)
         except MailboxError as error:
             self._problems.append(error)
 
+    def _checked(self, message: Message) -> Message:
+        if self._night.signed_by is None:
+            return message
+        return replace(message, signed_by=self._night.signed_by(message.content))
+
     def _bytes_left(self) -> int:
         with self._engine.connect() as connection:
-            spent = ledger.bytes_since_midnight(connection, self._mailbox.name, now=self._now)
+            spent = ledger.bytes_since_midnight(connection, self._mailbox.name, now=self._night.now)
         return max(0, self._mailbox.bytes_per_day - spent)
 
     def _known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> AbstractSet[int]:
@@ -176,12 +195,13 @@ class _Visit:
                 uidvalidity,
                 largest_bytes=self._mailbox.largest_message_bytes,
             )
-        if self._mailbox.after == "move":
-            there = set(uids)
+        unfiled = found.stored | found.put_aside
+        if unfiled and self._mailbox.after == "move":
+            there = unfiled.intersection(uids)
             self._want(folder, uidvalidity, "processed", found.stored & there)
             self._want(folder, uidvalidity, "quarantine", found.put_aside & there)
             # A run that was killed after it moved them could not write it down.
-            self._mark_filed((folder, uidvalidity, uid) for uid in (found.stored | found.put_aside) - there)
+            self._mark_filed((folder, uidvalidity, uid) for uid in unfiled - there)
         return found.done
 
     def _want(self, folder: str, uidvalidity: int, to: Target, uids: AbstractSet[int]) -> None:
@@ -192,7 +212,7 @@ class _Visit:
             self._want_settled(folder, uidvalidity, list(group))
         if len(self._moves) >= FILED_AT_ONCE:
             self._file_away()
-        self._after_commit(outcomes)
+        self._night.after_commit(outcomes)
 
     def _want_settled(self, folder: str, uidvalidity: int, outcomes: Sequence[Outcome]) -> None:
         stored = {_uid(outcome) for outcome in outcomes if outcome.state in ledger.FILED_STATES}
@@ -230,14 +250,14 @@ class _Visit:
         marked = sorted(places)
         if marked:
             with writing(self._engine) as connection:
-                ledger.mark_filed(connection, self._mailbox.name, marked, now=self._now)
+                ledger.mark_filed(connection, self._mailbox.name, marked, now=self._night.now)
 
     def _note_skipped(self, skipped: Sequence[Skipped]) -> None:
         if not skipped:
             return
         with writing(self._engine) as connection:
             for mail in skipped:
-                ledger.record_message(connection, self._failed_fetch(mail), run_id=self._run_id, now=self._now)
+                ledger.record_message(connection, self._failed_fetch(mail), run_id=self._run_id, now=self._night.now)
             ledger.raise_generation(connection)
 
     def _failed_fetch(self, mail: Skipped) -> ledger.Entry:

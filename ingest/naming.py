@@ -44,12 +44,26 @@ def _spf_domain(passed: set[str], own: str | None) -> str | None:
     return min(aligned or passed, default=None)
 
 
+KNOWN_NAMES = 20_000
+
+
 class Namer:
-    """Names senders with one set of tables."""
+    """Names senders with one set of tables; remembers what it named without a host name."""
 
     def __init__(self, tables: Tables, own: OwnInfrastructure = NO_INFRASTRUCTURE) -> None:
         self._tables = tables
         self._own = own
+        self._known: dict[tuple[str, str], SenderName] = {}
 
     def __call__(self, shape: Shape, source: SourceFacts, ptr: str | None) -> SenderName:
         return name_sender(sender_facts(shape, source, ptr), self._tables, self._own)
+
+    def without_ptr(self, shape: Shape, source: SourceFacts) -> SenderName:
+        """The name as far as it can be told without a host name."""
+        key = (shape.digest, source.ip)
+        name = self._known.get(key)
+        if name is None:
+            if len(self._known) >= KNOWN_NAMES:
+                self._known.clear()
+            name = self._known[key] = self(shape, source, None)
+        return name

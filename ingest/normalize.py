@@ -11,12 +11,12 @@ import csv
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -366,25 +366,48 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+class _Parts(NamedTuple):
+    """The four elements of a record whose leaves are read; None for one that is not there."""
+
+    evaluated: Element | None
+    identifiers: Element | None
+    dkim: list[Element]
+    spf: list[Element]
+
+
+def _parts(record: Element) -> _Parts:
+    row, results = record.find("row"), record.find("auth_results")
+    return _Parts(
+        evaluated=row.find("policy_evaluated") if row is not None else None,
+        identifiers=_identifiers(record),
+        dkim=results.findall("dkim") if results is not None else [],
+        spf=results.findall("spf") if results is not None else [],
+    )
+
+
 def _shape(verdict: _Verdict | None, record: NewRecord) -> Shape:
     """The validated shape: the verdict's words and the record's own texts."""
     if verdict is None:
         return _digested(_UNREADABLE, record)
-    tree = record.tree
-    identifiers = _identifiers(tree)
-    header_from = words.domain(_child_text(identifiers, "header_from"))
-    reasons = tuple(_reason(child) for child in tree.findall("row/policy_evaluated/reason"))
+    parts = _parts(record.tree)
+    header_from = words.domain(_child_text(parts.identifiers, "header_from"))
+    reasons = (
+        tuple(_reason(child) for child in parts.evaluated.findall("reason")) if parts.evaluated is not None else ()
+    )
     shape = Shape(
         header_from=header_from,
-        envelope_from=_envelope(_child_text(identifiers, "envelope_from")),
-        envelope_to=words.domain(_child_text(identifiers, "envelope_to")),
+        envelope_from=_envelope(_child_text(parts.identifiers, "envelope_from")),
+        envelope_to=words.domain(_child_text(parts.identifiers, "envelope_to")),
         disposition=words.disposition(verdict.disposition),
         dkim_aligned=verdict.dkim_aligned,
         spf_aligned=verdict.spf_aligned,
         override=next((reason.type for reason in reasons if reason.type != "none"), "none"),
-        auth_results=_auth_results(verdict, tree),
+        auth_results=(
+            *_auth_results("dkim", verdict, parts.dkim),
+            *_auth_results("spf", verdict, parts.spf),
+        ),
         reasons=reasons,
-        repairs=_repairs(tree, identifiers),
+        repairs=_repairs(parts),
         digest="",
         bad=None if header_from else "header_from",
     )
@@ -419,15 +442,12 @@ def _reason(element: Element) -> Reason:
     return Reason(found, None if raw == found else (raw or "")[:100], comment)
 
 
-def _auth_results(verdict: _Verdict, record: Element) -> tuple[AuthResult, ...]:
+def _auth_results(method: str, verdict: _Verdict, results: list[Element]) -> Iterator[AuthResult]:
     """Every result in the reporter's order; those without a domain, which parsedmarc drops, stay with None."""
-    found = []
-    for method in ("dkim", "spf"):
-        kept = iter(verdict.results[method])
-        for child in record.findall(f"auth_results/{method}"):
-            named = (child.findtext("domain") or "").strip()
-            found.append(_auth_result(method, next(kept, None) if named else None, child))
-    return tuple(found)
+    kept = iter(verdict.results[method])
+    for child in results:
+        named = (child.findtext("domain") or "").strip()
+        yield _auth_result(method, next(kept, None) if named else None, child)
 
 
 def _auth_result(method: str, parsed: str | None, child: Element) -> AuthResult:
@@ -444,20 +464,20 @@ def _auth_result(method: str, parsed: str | None, child: Element) -> AuthResult:
     )
 
 
-def _repairs(record: Element, identifiers: Element | None) -> tuple[str, ...]:
+def _repairs(parts: _Parts) -> tuple[str, ...]:
     """Each word of the record that is stored otherwise than the reporter wrote it."""
     found = []
     for name in ("dkim", "spf"):
-        raw = record.findtext(f"row/policy_evaluated/{name}")
+        raw = parts.evaluated.findtext(name) if parts.evaluated is not None else None
         if raw not in ("pass", "fail"):
             found.append(words.noted(name, raw))
-    raw = record.findtext("row/policy_evaluated/disposition")
+    raw = parts.evaluated.findtext("disposition") if parts.evaluated is not None else None
     if raw != words.disposition(raw):
         found.append(words.noted("disposition", raw))
     for name in ("header_from", "envelope_from", "envelope_to"):
-        raw = _child_text(identifiers, name)
+        raw = _child_text(parts.identifiers, name)
         if raw and raw != (_envelope(raw) if name == "envelope_from" else words.domain(raw)):
             found.append(words.noted(name, raw))
-    domains = [child.text for child in record.findall("auth_results/*/domain") if child.text]
-    found += [words.noted("auth_results domain", text) for text in domains if text != words.domain(text)]
+    domains = [child.findtext("domain") for child in (*parts.dkim, *parts.spf)]
+    found += [words.noted("auth_results domain", text) for text in domains if text and text != words.domain(text)]
     return tuple(found)

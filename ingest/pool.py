@@ -16,12 +16,14 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
+from ingest.naming import Namer
 from ingest.reading import Message, Reading, Refusal
 from settings import Limits
 
 # Further messages wait in a worker's pipe while it reads one, as far as they surely fit there.
 QUEUED_BYTES = 32_768
 WAITING_ANSWERS = 64
+MOMENT_SECONDS = 0.05
 # A busy machine gives a process less than its time; this much later it is taken for stuck.
 WALL_SECONDS_PER_CPU_SECOND, WALL_SECONDS = 3, 30
 
@@ -43,9 +45,8 @@ class _Worker:
 class Pool:
     """`workers` processes (0 = one per core). Use as a context manager: leaving it stops them."""
 
-    def __init__(self, limits: Limits, workers: int, registered: Container[str] = frozenset()) -> None:
-        self._limits = limits
-        self._registered = registered
+    def __init__(self, limits: Limits, workers: int, registered: Container[str], namer: Namer) -> None:
+        self._equipment = (limits, registered, namer)
         self._size = workers or len(os.sched_getaffinity(0))
         self._workers: list[_Worker] = []
         self._wall_seconds = limits.cpu_seconds * WALL_SECONDS_PER_CPU_SECOND + WALL_SECONDS
@@ -60,8 +61,17 @@ class Pool:
             worker.process.wait()
         self._workers.clear()
 
-    def readings(self, messages: Iterable[Message], now: int, wanted: Callable[[Message], bool]) -> Iterator[_Answer]:
-        """Each message with its reading, in order; None for one that is not `wanted` (it is not read at all)."""
+    def readings(
+        self,
+        messages: Iterable[Message],
+        now: int,
+        wanted: Callable[[Message], bool],
+        pause: Callable[[], None],
+    ) -> Iterator[_Answer]:
+        """Each message with its reading, in order; None for one that is not `wanted` (it is not read at all).
+
+        `pause` is called when the next answer is not there after a moment.
+        """
         numbered = enumerate(messages)
         upcoming = next(numbered, None)
         answers: dict[int, _Answer] = {}
@@ -74,7 +84,10 @@ class Pool:
                 elif not self._give(number, message, now):
                     break
                 upcoming = next(numbered, None)
-            answers.update(self._collect(patient=due not in answers, now=now))
+            answers.update(self._collect(seconds=0 if due in answers else MOMENT_SECONDS, now=now))
+            if due not in answers and self._busy():
+                pause()
+                answers.update(self._collect(seconds=self._wall_seconds, now=now))
             while due in answers:
                 yield answers.pop(due)
                 due += 1
@@ -109,16 +122,16 @@ class Pool:
             end = theirs.fileno()
             process = subprocess.Popen([sys.executable, "-P", "-m", "ingest.worker", str(end)], pass_fds=[end])  # noqa: S603 - our own program
         connection = Connection(ours.detach())
-        connection.send((self._limits, self._registered))
+        connection.send(self._equipment)
         return _Worker(process, connection)
 
-    def _collect(self, *, patient: bool, now: int) -> dict[int, _Answer]:
-        """Answers that have arrived; when `patient`, waits for one or for a deadline."""
+    def _collect(self, *, seconds: float, now: int) -> dict[int, _Answer]:
+        """Answers that have arrived; waits up to `seconds` for one, or for a deadline."""
         busy = {worker.connection: worker for worker in self._workers if worker.jobs}
         if not busy:
             return {}
         nearest = min(worker.deadline for worker in busy.values()) - time.monotonic()
-        ready = wait(list(busy), timeout=max(nearest, 0) if patient else 0)
+        ready = wait(list(busy), timeout=max(min(nearest, seconds), 0))
         answers = {}
         for connection, worker in busy.items():
             if connection in ready:

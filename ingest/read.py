@@ -10,6 +10,7 @@ from ingest import words
 from ingest.encoding import open_utf8
 from ingest.guard import Guard, Head, NotPlain, RawRecord, read_count, read_period
 from ingest.mend import mend
+from ingest.naming import Namer
 from ingest.normalize import Normalizer
 from ingest.reading import Message, Reading, Refusal
 from ingest.rewrite import plain_form
@@ -28,8 +29,9 @@ _Scan = Callable[[Iterator[bytes], list[str]], Report]
 class Reader:
     """Reads messages one after another; `registered` are the domains whose mail gets the full limits."""
 
-    def __init__(self, limits: Limits, registered: Container[str] = frozenset()) -> None:
+    def __init__(self, limits: Limits, registered: Container[str] = frozenset(), namer: Namer | None = None) -> None:
         self._limits = limits
+        self._name = namer.without_ptr if namer else None
         self._registered = registered
         self._normalizer = Normalizer()
 
@@ -75,7 +77,7 @@ class Reader:
         repairs: list[str],
     ) -> Report:
         guard = Guard(self._limits, self._normalizer.shapes, registered)
-        packing = Packing(self._normalizer.source)
+        packing = Packing(self._normalizer.source, self._name)
         self._pack(guard, steps, packing)
         head = guard.close()
         begin, end, period_repairs = read_period(head, self._limits, now, message.operator_named)

@@ -4,6 +4,7 @@ Nothing here parses or stores. What a report says is in `store.packing` and `sto
 """
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal
 
 from store.packing import Report
@@ -17,7 +18,7 @@ class Message:
 
     `place` says where it came from, for people (a path, or mailbox/folder/uid). `operator_named` is True for
     files that an operator gave on the command line: they get the full limits. `signed_by`: the domains whose DKIM
-    signature the fetching side found good (`ingest.dkim_check`); None when it did not look.
+    signature the fetching side found good (`ingest.dkim_check`); None when it did not look. `sha256` is of the content.
     """
 
     place: str
@@ -29,6 +30,10 @@ class Message:
     uid: int | None = None
     size: int | None = None
     signed_by: tuple[str, ...] | None = None
+    sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", sha256(self.content).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

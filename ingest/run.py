@@ -5,9 +5,13 @@ message that cannot be read or stored never stops the run; only a store that can
 """
 
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from hashlib import sha256
+from itertools import islice
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -24,8 +28,10 @@ from store.reports import ReportWriter
 
 log = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 64
-BATCH_RECORDS = 20_000
+BATCH_MESSAGES = 256
+AHEAD_MESSAGES = 8
+OPEN_SECONDS = 0.2
+REMEMBERED_STATES = 4_000
 REASON_LENGTH = 1_000
 
 # The state of a message that holds several reports is the first of these that one of them has.
@@ -103,99 +109,58 @@ class Run:
     def ingest(self, messages: Iterable[Message]) -> RunSummary:
         """Store what each message reports."""
         summary = RunSummary()
-        for batch in _batches(self.pool.readings(messages, self.now, self._wanted)):
-            outcomes = self._commit(batch)
-            for outcome in outcomes:
-                summary.add(outcome)
-                _log(outcome, self.run_id)
-            self.after_commit(outcomes)
+        ahead = _Ahead(self.engine, self.limits)
+        with _Batch(self, summary, ahead) as batch:
+            found = self.pool.readings(
+                ahead.looked_up(messages, batch.rest), self.now, ahead.is_wanted, pause=batch.rest
+            )
+            for message, reading in found:
+                batch.add(message, reading)
+            batch.commit()
         return summary
 
-    def _wanted(self, message: Message) -> bool:
-        """Whether the message must be read: its bytes are there, and not in the store already."""
-        if unread(message, self.limits):
-            return False
-        with self.engine.connect() as connection:
-            return not _is_done(ledger.known(connection, _hash(message)))
-
-    def _commit(self, batch: list[tuple[Message, Reading | None]]) -> list[Outcome]:
-        """One transaction; where a statement fails, one for each message, so that only the culprit is set aside."""
-        try:
-            return self._write(batch)
-        except DBAPIError as error:
-            self.writer.forget()
-            if len(batch) > 1:
-                return [outcome for single in batch for outcome in self._commit([single])]
-            refusal = Refusal("store", f"the database refused it: {str(error.orig)[:300]}")
-            return self._write([(batch[0][0], Reading("reports", refusals=(refusal,)))])
-
-    def _write(self, batch: list[tuple[Message, Reading | None]]) -> list[Outcome]:
-        with writing(self.engine) as connection:
-            outcomes, new = self._save_all(connection, batch)
-            ledger.settle_messages(connection, [(found.state, found.reason, number) for number, found in new])
-            ledger.keep_originals(connection, list(_originals(found.message for _, found in new)), now=self.now)
-            self.writer.finish(connection)
-            ledger.raise_generation(connection)
-        return outcomes
-
-    def _save_all(
-        self, connection: Connection, batch: list[tuple[Message, Reading | None]]
-    ) -> tuple[list[Outcome], list[tuple[int, Outcome]]]:
-        """Every outcome in order, and again those whose message is new, with its id."""
-        outcomes: list[Outcome] = []
-        new: list[tuple[int, Outcome]] = []
-        states: dict[str, str] = {}  # of messages in this batch, whose rows are not settled yet
-        for message, reading in batch:
-            state = states.get(_hash(message)) or self._known_state(connection, message)
-            if state is not None and _is_done(state):
-                outcomes.append(self._save_again(connection, message, state))
-                continue
-            message_id, outcome = self._save_reading(connection, message, self._reading(message, reading))
-            states[_hash(message)] = outcome.state
-            outcomes.append(outcome)
-            new.append((message_id, outcome))
-        return outcomes, new
-
-    def _known_state(self, connection: Connection, message: Message) -> str | None:
-        return None if unread(message, self.limits) else ledger.known(connection, _hash(message))
-
-    def _reading(self, message: Message, reading: Reading | None) -> Reading:
+    def save(self, connection: Connection, message: Message, reading: Reading | None, state: str | None) -> "_Saved":
+        """Save one message; `state` is that of the same bytes, when they came before."""
         refusal = unread(message, self.limits)
-        return Reading("reports", refusals=(refusal,)) if refusal else reading or Reading("reports")
+        if refusal:
+            return self._save_reading(connection, message, Reading("reports", refusals=(refusal,)))
+        if state is not None and _is_done(state):
+            return _Saved(self._save_again(connection, message, state), None)
+        return self._save_reading(connection, message, reading or Reading("reports"))
 
     def _save_again(self, connection: Connection, message: Message, state: str) -> Outcome:
         """Bytes that were read before: only their arrival is noted."""
         now_state = "duplicate" if state in _SEEN_BEFORE else state
         if message.mailbox is None:
-            ledger.count_arrival(connection, _hash(message))
+            ledger.count_arrival(connection, message.sha256)
         else:
-            self._record(connection, message, now_state, "the same bytes were read before")
+            self._record(connection, message, self.grader.mail(message), now_state, "the same bytes were read before")
         return Outcome(message, now_state, None)
 
-    def _save_reading(self, connection: Connection, message: Message, reading: Reading) -> tuple[int, Outcome]:
-        message_id = self._record(connection, message, "quarantined", None)
+    def _save_reading(self, connection: Connection, message: Message, reading: Reading) -> "_Saved":
         mail = self.grader.mail(message)
+        message_id = self._record(connection, message, mail, "quarantined", None)
         graded = [(report, self.grader.report(mail, report)) for report in reading.reports]
         saved = [(report, self._save_report(connection, report, grade, message_id)) for report, grade in graded]
         new = [report for report, became in saved if became != "duplicate"]
-        return message_id, Outcome(
+        outcome = Outcome(
             message,
             _state(reading, [became for _, became in saved]),
             _reason(reading, [report for report, became in saved if became == "partial"], [g for _, g in graded]),
             records=sum(report.records.sums.records for report in new),
             reported_messages=sum(report.records.sums.messages for report in new),
         )
+        return _Saved(outcome, message_id)
 
     def _save_report(self, connection: Connection, report: Report, grade: Grade, message_id: int) -> str:
         return self.writer.save(
             connection, report, message_id=message_id, authenticity=grade.authenticity, now=self.now
         ).state
 
-    def _record(self, connection: Connection, message: Message, state: str, reason: str | None) -> int:
-        grade = self.grader.mail(message)
+    def _record(self, connection: Connection, message: Message, grade: Grade, state: str, reason: str | None) -> int:
         entry = ledger.Entry(
-            place=message.place,
-            sha256=None if unread(message, self.limits) else _hash(message),
+            place=_storable(message.place),
+            sha256=None if unread(message, self.limits) else message.sha256,
             size=len(message.content) or message.size or 0,
             state=state,
             reason=reason,
@@ -209,27 +174,168 @@ class Run:
         return ledger.record_message(connection, entry, run_id=self.run_id, now=self.now)
 
 
-def _batches(readings: Iterable[tuple[Message, Reading | None]]) -> Iterator[list[tuple[Message, Reading | None]]]:
-    batch: list[tuple[Message, Reading | None]] = []
-    records = 0
-    for message, reading in readings:
-        batch.append((message, reading))
-        records += sum(report.records.sums.records for report in reading.reports) if reading else 0
-        if len(batch) >= BATCH_MESSAGES or records >= BATCH_RECORDS:
-            yield batch
-            batch, records = [], 0
-    if batch:
-        yield batch
+class _Saved(NamedTuple):
+    """An outcome, and the message's id where its row is new and still to be settled."""
+
+    outcome: Outcome
+    message_id: int | None
+
+
+class _Batch:
+    """One transaction for many messages: open while they come quickly, so that the workers never wait for a commit of
+    single messages, and closed when it is full or when nothing comes, so that no other writer waits for long.
+
+    Where a statement fails, each message gets a transaction of its own, and only the culprit is set aside.
+    """
+
+    def __init__(self, run: Run, summary: RunSummary, ahead: "_Ahead") -> None:
+        self._run = run
+        self._summary = summary
+        self._ahead = ahead
+        self._begin()
+
+    def _begin(self) -> None:
+        self._stack = ExitStack()
+        self._connection: Connection | None = None
+        self._opened_at = 0.0
+        self._messages: list[tuple[Message, Reading | None]] = []
+        self._saved: list[_Saved] = []
+
+    def __enter__(self) -> "_Batch":
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        self._stack.__exit__(*problem)
+
+    def add(self, message: Message, reading: Reading | None) -> None:
+        """Save one message; commits when the transaction is full."""
+        self._messages.append((message, reading))
+        with self._one_by_one():
+            self._save(message, reading)
+        if len(self._messages) >= BATCH_MESSAGES:
+            self.commit()
+
+    def rest(self) -> None:
+        """Nothing to do for a moment: commit, unless the transaction has just begun."""
+        if self._messages and time.monotonic() - self._opened_at >= OPEN_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make safe what was saved, and tell so."""
+        if not self._messages:
+            return
+        with self._one_by_one():
+            self._finish()
+        outcomes = [saved.outcome for saved in self._saved]
+        self._begin()
+        for outcome in outcomes:
+            self._summary.add(outcome)
+            _log(outcome, self._run.run_id)
+        self._run.after_commit(outcomes)
+
+    def _save(self, message: Message, reading: Reading | None) -> None:
+        if self._connection is None:
+            self._connection = self._stack.enter_context(writing(self._run.engine))
+            self._opened_at = time.monotonic()
+        saved = self._run.save(self._connection, message, reading, self._ahead.state(message))
+        if saved.message_id is not None:
+            self._ahead.remember(message, saved.outcome.state)
+        self._saved.append(saved)
+
+    def _finish(self) -> None:
+        if self._connection is None:
+            return
+        run, new = self._run, [saved for saved in self._saved if saved.message_id is not None]
+        ledger.settle_messages(
+            self._connection, [(saved.outcome.state, saved.outcome.reason, saved.message_id or 0) for saved in new]
+        )
+        ledger.keep_originals(self._connection, list(_originals(saved.outcome.message for saved in new)), now=run.now)
+        run.writer.finish(self._connection)
+        ledger.raise_generation(self._connection)
+        self._stack.close()
+
+    @contextmanager
+    def _one_by_one(self) -> Iterator[None]:
+        """Where a statement fails, take the transaction back and save each of its messages alone."""
+        try:
+            yield
+        except DBAPIError as error:
+            messages = self._messages
+            self._stack.__exit__(type(error), error, error.__traceback__)
+            self._run.writer.forget()
+            self._ahead.forget([found for found, _ in messages])
+            self._begin()
+            if len(messages) == 1:
+                self._set_aside(messages[0][0], f"the database refused it: {str(error.orig)[:300]}")
+                return
+            for message, reading in messages:
+                self.add(message, reading)
+                self.commit()
+
+    def _set_aside(self, message: Message, why: str) -> None:
+        """The culprit goes to quarantine; where even that is refused, the run fails."""
+        reading = Reading("reports", refusals=(Refusal("store", why),))
+        self._messages.append((message, reading))
+        self._save(message, reading)
+
+
+class _Ahead:
+    """What is known of the bytes of messages: asked of the ledger for a few at a time, before a worker gets them, and
+    remembered of those that were saved since, which the ledger could not tell then."""
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine = engine
+        self._limits = limits
+        self._states: OrderedDict[str, str] = OrderedDict()
+
+    def looked_up(self, messages: Iterable[Message], pause: Callable[[], None]) -> Iterator[Message]:
+        """The same messages, in groups so small that the network and the workers do not wait for each other; `pause`
+        is called before each, since the next message may be long in coming."""
+        coming = iter(messages)
+        while True:
+            pause()
+            group = list(islice(coming, AHEAD_MESSAGES))
+            if not group:
+                return
+            self._look_up(group)
+            yield from group
+
+    def is_wanted(self, message: Message) -> bool:
+        """Whether the message must be read: its bytes are there, and not in the store already."""
+        return not unread(message, self._limits) and not _is_done(self.state(message))
+
+    def state(self, message: Message) -> str | None:
+        """What became of the same bytes before; None when they are new."""
+        return self._states.get(message.sha256)
+
+    def remember(self, message: Message, state: str) -> None:
+        """A message was saved; long enough remembered for all that was looked up before its commit."""
+        self._states[message.sha256] = state
+        while len(self._states) > REMEMBERED_STATES:
+            self._states.popitem(last=False)
+
+    def forget(self, messages: Sequence[Message]) -> None:
+        """These were taken back: the ledger is asked again."""
+        for message in messages:
+            self._states.pop(message.sha256, None)
+        self._look_up(messages)
+
+    def _look_up(self, messages: Sequence[Message]) -> None:
+        with self._engine.connect() as connection:
+            known = ledger.known_states(connection, [message.sha256 for message in messages])
+        for sha256, state in known.items():
+            self._states.setdefault(sha256, state)
+
+
+def _storable(name: str) -> str:
+    """A file's name as text that every database takes: bytes that are no UTF-8, and NUL, are written out."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def _originals(messages: Iterable[Message]) -> Iterator[tuple[str, bytes]]:
     for message in messages:
         if message.content:
-            yield _hash(message), message.content
-
-
-def _hash(message: Message) -> str:
-    return sha256(message.content).hexdigest()
+            yield message.sha256, message.content
 
 
 def _log(outcome: Outcome, run_id: int) -> None:

@@ -103,13 +103,14 @@ def opened_run(settings: Settings) -> Iterator[OpenedRun]:
         tables = tables_of(settings)
         with engine.connect() as connection:
             registered = registered_domains(connection)
+        namer = namer_of(settings, tables)
         writer = ReportWriter(
             engine,
-            namer_of(settings, tables),
+            namer,
             lambda org_name, email: reporter_label(org_name, email, tables),
             lambda envelope: envelope_kind(envelope, tables),
         )
-        with Pool(settings.limits, settings.workers, registered) as pool:
+        with Pool(settings.limits, settings.workers, registered, namer) as pool:
             yield OpenedRun(engine, writer, Grader(settings.authenticity, tables), pool, settings.limits)
 
 

@@ -23,8 +23,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(int(sys.argv[1]))
     try:
-        limits, registered = connection.recv()
-        serve(connection, Reader(limits, registered).read, limits)
+        limits, registered, namer = connection.recv()
+        serve(connection, Reader(limits, registered, namer).read, limits)
     except (EOFError, ConnectionError):
         return  # the other end has closed, or its process has died
 

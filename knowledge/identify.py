@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
 
 from publicsuffixlist import PublicSuffixList
 
@@ -50,8 +51,7 @@ class SenderFacts:
     service_kind: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SenderName:
+class SenderName(NamedTuple):
     """A sender's stable ASCII `key`, its `name` for people, its `kind` and the `basis`: the fact that decided.
 
     kind: mailbox, marketing, transactional, crm, hosting, business-app (a service); mailing-list, forwarding (a known

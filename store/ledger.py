@@ -125,11 +125,13 @@ def count_arrival(connection: Connection, sha256: str) -> None:
     connection.exec_driver_sql(positional(connection, sql), (sha256,))
 
 
-def known(connection: Connection, sha256: str) -> str | None:
-    """The state of the first message with this content, or None when it never came."""
-    sql = "SELECT state FROM message WHERE sha256 = ? ORDER BY state = 'duplicate', id LIMIT 1"
-    state: str | None = connection.exec_driver_sql(positional(connection, sql), (sha256,)).scalar()
-    return state
+def known_states(connection: Connection, hashes: Sequence[str]) -> dict[str, str]:
+    """The state of the first message with each content; contents that never came are left out."""
+    if not hashes:
+        return {}
+    marks = ", ".join("?" * len(hashes))
+    sql = f"SELECT sha256, state FROM message WHERE sha256 IN ({marks}) ORDER BY state <> 'duplicate', id DESC"  # noqa: S608 - marks only
+    return {sha256: state for sha256, state in connection.exec_driver_sql(positional(connection, sql), tuple(hashes))}
 
 
 def keep_originals(connection: Connection, contents: Sequence[tuple[str, bytes]], *, now: int) -> None:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
-from store.values import Policy, Record, SourceFacts
+from knowledge.identify import SenderName
+from store.values import Policy, Record, Shape, SourceFacts
 
 CHUNK_RECORDS = 1_000
 NAMED_BAD_RECORDS = 10
 _HASH_MODULUS = 1 << 256
+
+Name = Callable[[Shape, SourceFacts], SenderName]
 
 
 class Sums(NamedTuple):
@@ -34,9 +37,11 @@ class Sums(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Records in the report's order, and the facts of their addresses."""
+    """Records in the report's order, each with its sender's name as far as it can be told without a host name (None:
+    not told), and the facts of their addresses."""
 
     records: tuple[Record, ...]
+    senders: tuple[SenderName | None, ...]
     sources: tuple[SourceFacts, ...]
 
 
@@ -83,10 +88,11 @@ class Report:
 
 
 class Packing:
-    """Packs records as they come; `source` tells the facts of an address."""
+    """Packs records as they come. `source` tells the facts of an address, `name` the sender of a record from it."""
 
-    def __init__(self, source: Callable[[str], SourceFacts]) -> None:
+    def __init__(self, source: Callable[[str], SourceFacts], name: Name | None = None) -> None:
         self._source = source
+        self._name = name
         self._packed: list[bytes] = []
         self._hash = 0
         self._sums = [0] * len(Sums._fields)
@@ -96,8 +102,9 @@ class Packing:
         """Pack one chunk."""
         for record in records:
             self._count(record)
-        addresses = dict.fromkeys(record.ip for record in records)
-        chunk = Chunk(tuple(records), tuple(map(self._source, addresses)))
+        facts = {ip: self._source(ip) for ip in dict.fromkeys(record.ip for record in records)}
+        senders = [self._name(record.shape, facts[record.ip]) if self._name else None for record in records]
+        chunk = Chunk(tuple(records), tuple(senders), tuple(facts.values()))
         self._packed.append(pickle.dumps(chunk, pickle.HIGHEST_PROTOCOL))
 
     def finish(self, counted_records: int, counted_messages: int) -> PackedRecords:

@@ -51,6 +51,7 @@ class _Known:
     pointers: dict[str, str | None] = field(default_factory=dict)
     names: dict[tuple[str, str], SenderName] = field(default_factory=dict)
     senders: dict[tuple[int, str], int] = field(default_factory=dict)
+    next_source: int = 0
     next_report: dict[int, int] = field(default_factory=dict)
     next_sender: dict[int, int] = field(default_factory=dict)
 
@@ -193,8 +194,9 @@ class ReportWriter:
         facts = {found.ip: found for found in chunk.sources}
         sources = self._known.sources
         placed = []
-        for found in chunk.records:
-            name = self._name(found.shape, facts[found.ip])
+        for found, told in zip(chunk.records, chunk.senders, strict=True):
+            pointer = self._known.pointers.get(found.ip)
+            name = told if told and not pointer else self._name(found.shape, facts[found.ip])
             sender_id = self._known.senders.get((domain_id, name.key))
             if sender_id is None:
                 sender_id = self._add_sender(connection, domain_id, name, now)
@@ -225,11 +227,13 @@ class ReportWriter:
             self._known.pointers[ip] = ptr if confirmed else None
 
     def _insert_sources(self, connection: Connection, new: list[SourceFacts], now: int) -> None:
-        next_id = (connection.scalar(select(func.max(source.c.id))) or 0) + 1
+        if not self._known.next_source:
+            self._known.next_source = (connection.scalar(select(func.max(source.c.id))) or 0) + 1
         rows = []
-        for offset, found in enumerate(new):
-            self._known.sources[found.ip] = next_id + offset
-            rows.append((next_id + offset, *_source_columns(found), None, None, None, None, now))
+        for source_id, found in enumerate(new, self._known.next_source):
+            self._known.sources[found.ip] = source_id
+            rows.append((source_id, *_source_columns(found), None, None, None, None, now))
+        self._known.next_source += len(new)
         connection.exec_driver_sql(insert_sql(source, self._engine), rows)
 
     def _add_sender(self, connection: Connection, domain_id: int, name: SenderName, now: int) -> int:
@@ -300,9 +304,7 @@ def _stored(connection: Connection, domain_id: int, report: Report) -> _Stored:
         same=_first(row for row in of_key if row.content_hash == records.content_hash),
         holder=_first(row for row in of_key if row.standing == IN_FORCE),
         variant=_first(row for row in others if (row.org_name, row.report_id) == (report.org_name, report.report_id)),
-        lookalike=_first(
-            row for row in others if records.sums.records and row.content_hash == records.content_hash
-        ),
+        lookalike=_first(row for row in others if records.sums.records and row.content_hash == records.content_hash),
     )
 
 

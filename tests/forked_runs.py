@@ -1,21 +1,30 @@
 """Runs over a mailbox in processes that may be killed, each started within milliseconds.
 
-A program of its own, with one thread and everything imported, forks a process for each run. Its fork server with the
-parsers, which every run would otherwise start anew, serves them all. `ForkedRuns` is the tests' end of it.
+A program of its own, with one thread and everything imported, forks two processes for each run: the run itself, and the
+worker that reads its mails, which would else have to import the parsers anew. `ForkedRuns` is the tests' end of it.
 """
 
 import json
-import multiprocessing
-import multiprocessing.forkserver
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 from mailbox_runs import chosen, mailbox, run_one
 
-ENDED_WELL = {"done": 0, "later": 75, "failed": 1, "configuration": 2}
+from ingest import pool, worker
+from ingest.read import Reader
+from ingest.reading import Message, Reading
+from settings import Limits
+from store.engine import StoreUnwritable
+
+Read = Callable[[Message, int], Reading]
+EXIT_CODES = {"done": 0, "later": 75, "failed": 1, "configuration": 2}
 
 
 class ForkedRuns:
@@ -28,7 +37,6 @@ class ForkedRuns:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            cwd=Path(__file__).parent,
         )
         self._answer("ready")
         return self
@@ -39,13 +47,18 @@ class ForkedRuns:
                 stream.close()
         self._program.wait(30)
 
+    def run(self, url: str, port: int, user: str, **options: object) -> int:
+        """A whole run on this account, and its exit code."""
+        self.start(url, port, user, **options)
+        return self.finish()
+
     def start(self, url: str, port: int, user: str, **options: object) -> None:
-        """Begin a run on this account."""
-        self._say(json.dumps({"url": url, "port": port, "user": user, **options}))
+        """Begin a run on this account; `options` are those of its [[mailbox]] table."""
+        self._say(json.dumps({"url": url, "port": port, "user": user, **options}, default=str))
         self._answer("started")
 
     def finish(self) -> int:
-        """The exit code of the run when it has ended by itself."""
+        """Wait for the run to end by itself; its exit code."""
         self._say("wait")
         return int(self._line())
 
@@ -70,27 +83,89 @@ class ForkedRuns:
 
 def serve() -> None:
     """Fork a run for each line of stdin; the next line says whether to wait for it or to kill it."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["ingest.read"])
-    multiprocessing.forkserver.ensure_running()
-    # A forked process would wait for the fork server as if it were its own child.
-    multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
-    print("ready", flush=True)
+    read = Reader(Limits()).read
+    say("ready")
     for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            os._exit(run(json.loads(line)))
-        print("started", flush=True)
+        reading, running = begin(json.loads(line), read)
+        say("started")
         if sys.stdin.readline() == "kill\n":
-            os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+            os.kill(running, signal.SIGKILL)
+        _, status = os.waitpid(running, 0)
+        os.waitpid(reading, 0)
+        say(str(os.waitstatus_to_exitcode(status)))
+
+
+def begin(asked: dict[str, object], read: Read) -> tuple[int, int]:
+    """The process ids of a worker and of the run that it reads for."""
+    ours, theirs = socket.socketpair()
+
+    def run_with_worker() -> int:
+        pool.Pool._start = lambda _: started(ours)  # type: ignore[method-assign]
+        return run(asked)
+
+    def work() -> int:
+        ours.close()
+        return answer(theirs, read)
+
+    reading = forked(work)
+    theirs.close()
+    running = forked(run_with_worker)
+    ours.close()
+    return reading, running
+
+
+def forked(program: Callable[[], int]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(program())
+    return pid
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def answer(pipe: socket.socket, read: Read) -> int:
+    """The life of the worker; it ends with its run."""
+    connection = Connection(pipe.detach())
+    try:
+        limits, _ = connection.recv()
+        worker.serve(connection, read, limits)
+    except (EOFError, ConnectionError):
+        pass
+    return 0
+
+
+@dataclass(slots=True)
+class Elsewhere:
+    """A process that is another's child, and ends by itself when its pipe closes."""
+
+    returncode: int = 0
+
+    def kill(self) -> None:
+        pass
+
+    def wait(self) -> None:
+        pass
+
+
+def started(pipe: socket.socket) -> pool._Worker:
+    """The worker that was forked for this run, as the pool starts one."""
+    connection = Connection(pipe.detach())
+    connection.send((Limits(), frozenset()))
+    return pool._Worker(Elsewhere(), connection)  # type: ignore[arg-type]
 
 
 def run(asked: dict[str, object]) -> int:
-    """The exit code of one run."""
-    url, port, user = str(asked.pop("url")), asked.pop("port"), str(asked.pop("user"))
-    outcome = run_one(chosen(url, mailbox(int(str(port)), user, **asked)))
-    return ENDED_WELL[outcome.ended]
+    """The exit code of one run. `file_bytes`: no file may grow beyond it, as on a full disk."""
+    if most := asked.pop("file_bytes", None):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(str(most)), resource.RLIM_INFINITY))
+    url, port, user = str(asked.pop("url")), int(str(asked.pop("port"))), str(asked.pop("user"))
+    try:
+        return EXIT_CODES[run_one(chosen(url, mailbox(port, user, **asked))).ended]
+    except StoreUnwritable:
+        return EXIT_CODES["failed"]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from ingest.run import Outcome
 ENVIRONMENT = {"TEST_PASSWORD": PASSWORD}
 
 
-def report_mail(number: int, *, messages: int = 1, content: bytes | None = None) -> bytes:
+def report_mail(number: int, *, messages: int = 1, records: Sequence[str] = (), content: bytes | None = None) -> bytes:
     """A mail with one report, as a reporter sends it; `content` stands for the attachment."""
     mail = EmailMessage(policy=SMTP)
     mail["From"] = "dmarc@receiver.example.com"
@@ -27,7 +27,8 @@ def report_mail(number: int, *, messages: int = 1, content: bytes | None = None)
     mail["Subject"] = f"Report domain: example.jp Report-ID: r-{number}"
     mail.set_content("A report is attached.\n")
     begin = BEGIN + 86_400 * (number % 3 - 3)
-    text = report(record(f"192.0.2.{number % 250}", messages), report_id=f"r-{number}", begin=begin, end=begin + 86_399)
+    told = records or [record(f"192.0.2.{number % 250}", messages)]
+    text = report(*told, report_id=f"r-{number}", begin=begin, end=begin + 86_399)
     mail.add_attachment(
         gzip.compress(text.encode(), mtime=0) if content is None else content,
         maintype="application",

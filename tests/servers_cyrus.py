@@ -4,12 +4,12 @@ Its Debian package cannot be installed beside Dovecot's, so the packages are onl
 into the user's cache. Needs root: Cyrus runs as its own user, which is made when it is missing.
 """
 
-import os
 import pwd
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,12 @@ class Cyrus:
 
 @pytest.fixture(scope="session")
 def cyrus() -> Iterator[Cyrus]:
+    with running_cyrus() as server:
+        yield server
+
+
+@contextmanager
+def running_cyrus() -> Iterator[Cyrus]:
     # Cyrus' own user must be able to enter the folder, so it cannot be below root's home or pytest's temporary one.
     folder = Path(tempfile.mkdtemp(prefix="sekisho-cyrus-", dir="/tmp"))
     programs = folder / "programs"

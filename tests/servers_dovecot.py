@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -47,12 +48,20 @@ class Dovecot:
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
+    with running_dovecot() as server:
+        yield server
+
+
+@contextmanager
+def running_dovecot() -> Iterator[Dovecot]:
     # The paths of its Unix sockets must be short, and its login processes run as another user.
     folder = Path(tempfile.mkdtemp(prefix="sekisho-dovecot-", dir="/tmp"))
     server = start_dovecot(folder)
-    yield server
-    stop_dovecot(server)
-    shutil.rmtree(folder)
+    try:
+        yield server
+    finally:
+        stop_dovecot(server)
+        shutil.rmtree(folder)
 
 
 def start_dovecot(folder: Path) -> Dovecot:

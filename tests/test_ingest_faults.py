@@ -13,14 +13,18 @@ from forked_runs import ForkedRuns
 from mailbox_runs import asked, chosen, figures_of, ledger_of, mailbox, report_mail, run_one
 from servers_dovecot import MAIL, Dovecot, contents, deliver, flags, folders
 
-from settings import Mailbox
-
 pytestmark = pytest.mark.requires_dovecot
 
 numbers = count(1)
 MAILS = (report_mail(1, messages=3), MAIL, report_mail(2, messages=4), report_mail(3, messages=5))
 FOLDER = "日報/DMARC"
-QUICK = {"seconds_of_silence": 0.5, "seconds_per_command": 1.0, "seconds_to_connect": 0.5, "seconds_per_run": 15}
+IN_FOLDER: dict[str, object] = {
+    "folders": (FOLDER,),
+    "seconds_of_silence": 0.5,
+    "seconds_per_command": 1.0,
+    "seconds_to_connect": 0.5,
+    "seconds_per_run": 15,
+}
 
 # Where a connection breaks: its name, the direction, the line that is withheld, and which of these lines it is.
 STEPS: dict[str, tuple[Direction, bytes, int]] = {
@@ -63,10 +67,6 @@ def runs() -> Iterator[ForkedRuns]:
         yield started
 
 
-def in_folder(port: int, user: str, **given: object) -> Mailbox:
-    return mailbox(port, user, **{"folders": (FOLDER,), **QUICK, **given})
-
-
 def assert_as_without_faults(dovecot: Dovecot, user: str, url: str) -> None:
     """What one run without faults leaves behind, all of it."""
     assert figures_of(url) == {
@@ -94,7 +94,7 @@ def assert_as_without_faults(dovecot: Dovecot, user: str, url: str) -> None:
 
 
 def test_without_faults(dovecot: Dovecot, user: str, sqlite_url: str) -> None:
-    outcome = run_one(chosen(sqlite_url, in_folder(dovecot.port, user)))
+    outcome = run_one(chosen(sqlite_url, mailbox(dovecot.port, user, **IN_FOLDER)))
 
     assert outcome.ended == "done"
     assert_as_without_faults(dovecot, user, sqlite_url)
@@ -103,18 +103,19 @@ def test_without_faults(dovecot: Dovecot, user: str, sqlite_url: str) -> None:
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_connection_that_breaks_at_any_step_changes_no_result(
-    dovecot: Dovecot, user: str, sqlite_url: str, step: str, action: Action
+    dovecot: Dovecot, user: str, sqlite_url: str, runs: ForkedRuns, step: str, action: Action
 ) -> None:
     direction, line, nth = STEPS[step]
     fault = Fault(action, direction, line, nth=nth, amount=20)
 
     with FaultProxy(dovecot.port, [fault]) as proxy:
         started = time.monotonic()
-        run_one(chosen(sqlite_url, in_folder(proxy.port, user)))
+        broken = runs.run(sqlite_url, proxy.port, user, **IN_FOLDER)
         took = time.monotonic() - started
-    run_one(chosen(sqlite_url, in_folder(dovecot.port, user)))
+    again = runs.run(sqlite_url, dovecot.port, user, **IN_FOLDER)
 
     assert proxy.acted
+    assert (broken in (0, 75), again) == (True, 0)
     assert took < 17
     assert_as_without_faults(dovecot, user, sqlite_url)
 
@@ -122,16 +123,17 @@ def test_a_connection_that_breaks_at_any_step_changes_no_result(
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("step", ["tls handshake", "within tls"])
 def test_a_tls_connection_that_breaks_changes_no_result(
-    dovecot: Dovecot, user: str, sqlite_url: str, step: str, action: Action
+    dovecot: Dovecot, user: str, sqlite_url: str, runs: ForkedRuns, step: str, action: Action
 ) -> None:
     fault = Fault(action, "s2c", after_bytes=100 if step == "tls handshake" else 4_500, amount=20)
     tls = {"security": "tls", "host": "localhost", "ca_file": dovecot.certificates.authority}
 
     with FaultProxy(dovecot.tls_port, [fault]) as proxy:
-        run_one(chosen(sqlite_url, in_folder(proxy.port, user, **tls)))
-    run_one(chosen(sqlite_url, in_folder(dovecot.port, user)))
+        broken = runs.run(sqlite_url, proxy.port, user, **IN_FOLDER, **tls)
+    again = runs.run(sqlite_url, dovecot.port, user, **IN_FOLDER)
 
     assert proxy.acted
+    assert (broken in (0, 75), again) == (True, 0)
     assert_as_without_faults(dovecot, user, sqlite_url)
 
 
@@ -142,12 +144,12 @@ def test_a_run_that_is_killed_at_any_step_changes_no_result(
     direction, line, nth = STEPS[step]
 
     with FaultProxy(dovecot.port, [Fault("hang", direction, line, nth=nth)]) as proxy:
-        runs.start(sqlite_url, proxy.port, user, folders=[FOLDER])
+        runs.start(sqlite_url, proxy.port, user, **IN_FOLDER)
         until = time.monotonic() + 20
         while not proxy.acted and time.monotonic() < until:
             time.sleep(0.005)
         killed = runs.kill()
-    run_one(chosen(sqlite_url, in_folder(dovecot.port, user)))
+    again = runs.run(sqlite_url, dovecot.port, user, **IN_FOLDER)
 
-    assert killed
+    assert (killed, again) == (True, 0)
     assert_as_without_faults(dovecot, user, sqlite_url)

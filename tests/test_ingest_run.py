@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -217,6 +218,28 @@ def test_a_killed_worker_costs_one_message_and_says_so(store_url: str) -> None:
 
     assert (summary.stored, summary.quarantined) == (2, 1)
     assert "cpu" in rows(store_url, schema.message, "reason")[1][0]
+
+
+def test_a_report_that_the_database_refuses_is_set_aside_alone(sqlite_url: str) -> None:
+    refuse = """CREATE TRIGGER refuse BEFORE INSERT ON report WHEN new.report_id = 'poison'
+        BEGIN SELECT RAISE(ABORT, 'not this one'); END"""
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+        connection.execute(refuse)
+    texts = [report(record(count=n + 1), report_id=name) for n, name in enumerate(["a", "poison", "b", "a"])]
+
+    summary = ingest_into(sqlite_url, *texts)
+
+    assert (summary.stored, summary.quarantined, summary.variants) == (2, 1, 1)
+    assert counted(sqlite_url).messages == 1 + 3
+    states = rows(sqlite_url, schema.message, "state", "reason")
+    assert [state for state, _ in states] == ["stored", "quarantined", "stored", "variant"]
+    assert "not this one" in states[1][1]
+
+
+def test_a_file_name_that_is_no_text_is_stored_written_out(store_url: str, ingest: Ingest) -> None:
+    ingest(message(report(record()), "caf\udce9\0.xml"))
+
+    assert rows(store_url, schema.message, "place") == [("caf\\udce9\\0.xml",)]
 
 
 @pytest.mark.requires_corpus

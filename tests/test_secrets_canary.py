@@ -28,7 +28,7 @@ from sqlalchemy import select
 from store.engine import open_reader
 from store.schema import metadata
 
-pytestmark = pytest.mark.requires_dovecot
+pytestmark = [pytest.mark.requires_dovecot, pytest.mark.slow]
 SEKISHO = str(Path(sys.executable).parent / "sekisho")
 numbers = count(1)
 
@@ -65,6 +65,7 @@ class Ship:
             while not ended.is_set():
                 for process in psutil.process_iter(["cmdline"]):
                     self.processes.add(" ".join(process.info["cmdline"] or ()))
+                ended.wait(0.03)
 
         thread = Thread(target=watch)
         thread.start()
@@ -190,8 +191,10 @@ def ship(dovecot: Dovecot, store_url: str, tmp_path: Path) -> Iterator[Ship]:
     folder = tmp_path / "ship"
     (folder / "secrets").mkdir(parents=True)
     with token_server() as token_url, check_server(500) as check:
+        database = with_password(store_url, canary)
+        assert (canary in database) == database.startswith("postgresql")
         for name in ("password", "client", "token", "heartbeat", "database"):
-            text = {"heartbeat": f"{check.address}/{canary}", "database": with_password(store_url, canary)}
+            text = {"heartbeat": f"{check.address}/{canary}", "database": database}
             (folder / "secrets" / name).write_text(text.get(name, f"{canary}-{name}"))
             (folder / "secrets" / name).chmod(0o600)
         (folder / "sekisho.toml").write_text(SETTINGS.format(port=dovecot.port, user=user, token_url=token_url))

@@ -14,7 +14,7 @@ from store.ledger import (
     count_arrival,
     finish_run,
     keep_originals,
-    known,
+    known_states,
     original,
     quarantine,
     record_message,
@@ -97,8 +97,7 @@ def test_the_state_of_a_content_is_that_of_its_first_message(connection: Connect
     )
     record_message(connection, Entry("one.eml", A, 1, "variant"), run_id=run_id, now=2)
 
-    assert known(connection, A) == "variant"
-    assert known(connection, B) is None
+    assert known_states(connection, [A, B]) == {A: "variant"}
 
 
 def test_an_unknown_state_is_refused_by_the_store(connection: Connection, run_id: int) -> None:
