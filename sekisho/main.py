@@ -21,6 +21,7 @@ GROUPS = {
     "mailbox": ("sekisho.mailbox", "List the mailboxes, test them, and authorize the access to them."),
     "nightly": ("sekisho.nightly", "Do everything that a night does: the one line for cron."),
     "status": ("sekisho.status", "Say whether all is well: nights, mailboxes, copies, and who went silent."),
+    "lookup": ("sekisho.lookup", "Ask DNS for the host names of the addresses that send."),
     "totals": ("sekisho.totals", "Count what the store holds: reports, records, messages, dispositions."),
     "customers": ("sekisho.customers", "Add, rename and list the customers."),
     "domains": ("sekisho.domains", "Say whose domain is whose, and list the domains."),

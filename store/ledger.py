@@ -131,7 +131,8 @@ def known_states(connection: Connection, hashes: Sequence[str]) -> dict[str, str
         return {}
     marks = ", ".join("?" * len(hashes))
     sql = f"SELECT sha256, state FROM message WHERE sha256 IN ({marks}) ORDER BY state <> 'duplicate', id DESC"  # noqa: S608 - marks only
-    return {sha256: state for sha256, state in connection.exec_driver_sql(positional(connection, sql), tuple(hashes))}
+    found = connection.exec_driver_sql(positional(connection, sql), tuple(hashes))
+    return {sha256: state for sha256, state in found}  # noqa: C416 - dict() does not take rows
 
 
 def keep_originals(connection: Connection, contents: Sequence[tuple[str, bytes]], *, now: int) -> None:

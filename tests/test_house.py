@@ -37,7 +37,8 @@ ARROWS = {
 PLACES = {
     "parsedmarc": ("ingest/normalize.py",),
     "streamlit": ("dashboard/",),
-    "dns": ("ingest/lookup.py",),
+    "dns": ("ingest/resolver.py",),
+    "dkim": ("ingest/dkim_check.py",),
     "imapclient": ("ingest/mailbox.py", "ingest/imap_session.py"),
     "sqlalchemy": ("store/", "analysis/", "ingest/", "sekisho/"),
     "alembic": ("store/",),
