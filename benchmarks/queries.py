@@ -1,13 +1,16 @@
-"""Times every query of the overview and the domain view on a generated SQLite store of five million records.
+"""Times every query of the overview and the domain view, and a domain's senders with their verdicts, on a generated
+SQLite store of five million records.
 
     python benchmarks/queries.py                       a new store in a temporary folder, 5,000,000 records
     python benchmarks/queries.py --records 200000      smaller
     python benchmarks/queries.py --store FILE          generated once into FILE, reused when FILE exists
 
-The store holds 500 domains over 365 days: domain sizes fall like 1/rank (the largest has about 15 % of the records),
-each domain has steady servers and a long tail of addresses seen once or twice. All rows of `report`, `record`,
-`source`, `sender` and the roll-ups are written; `auth_result` and `override_reason` are not, since no view reads them.
-The domain view is timed on the largest domain. Exit code 1 when a query's median of 7 lies above 100 ms.
+The store holds 500 domains over 365 days: the largest has a fifth of the records, one million, and the sizes of the
+others fall like 1/rank. Each domain has steady servers and a long tail of addresses seen once or twice, which all
+domains share, as the victims of one botnet do. All rows of `report`, `record`, `source`, `sender` and the roll-ups are
+written; `auth_result` and `override_reason` are not, since nothing that is timed reads them.
+Everything about one domain is timed on the largest. Exit code 1 when the median of 7 runs lies above the target:
+100 ms, and 1 s for the senders over the whole year.
 """
 
 import argparse
@@ -25,14 +28,17 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 
-from analysis import frames
+from analysis import frames, senders
 from analysis.frames import Period, Scope
+from knowledge.tables import load_tables
+from store.evidence import Evidence
 from store.schema import metadata
 
 Query = Callable[[Connection], Sequence[object]]
 STAFF = Scope(None)
 
 TARGET_SECONDS = 0.100
+YEAR_TARGET_SECONDS = 1.0
 REPEATS = 7
 SEED = 20261001
 DOMAINS = 500
@@ -40,6 +46,7 @@ CUSTOMERS = 200
 LAST_DAY = 20_727  # 2026-10-01
 DAYS = 365
 SOURCES = 200_000
+LARGEST_SHARE = 0.2
 TAIL_SHARE = 0.1
 PERIODS = (30, 90, 365)
 REPORTERS = (
@@ -51,13 +58,15 @@ REPORTERS = (
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Seconds of one query: the first run of a fresh connection, the median of the next ones and of their computing
-    time (which other programs on the machine disturb less), and the rows it returned."""
+    time (which other programs on the machine disturb less), the rows it returned, and what its median must not pass.
+    """
 
     name: str
     first: float
     median: float
     computing: float
     rows: int
+    target: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ def main() -> int:
             generate(path, options.records)
         timings = measure(path)
     sys.stdout.write(f"{table(timings)}\n")
-    return int(any(timing.median > TARGET_SECONDS for timing in timings))
+    return int(any(timing.median > timing.target for timing in timings))
 
 
 def _options() -> argparse.Namespace:
@@ -108,8 +117,9 @@ def generate(path: Path, records: int) -> None:
 
 def domain_sizes(records: int) -> list[int]:
     """How many records each domain has, largest first."""
-    weights = 1 / np.arange(1, DOMAINS + 1)
-    return [max(1, int(size)) for size in records * weights / weights.sum()]
+    weights = 1 / np.arange(2, DOMAINS + 1)
+    shares = (LARGEST_SHARE, *(weights / weights.sum() * (1 - LARGEST_SHARE)))
+    return [max(1, int(records * share)) for share in shares]
 
 
 def domain_name(domain_id: int) -> str:
@@ -162,6 +172,8 @@ def _records(random: np.random.Generator, size: int) -> pd.DataFrame:
             "dkim_aligned": dkim.astype(int),
             "spf_aligned": spf.astype(int),
             "subdomain": (sender % 3 == 0).astype(int),
+            "stranger": (sender > senders).astype(int),
+            "luck": random.integers(0, 100, size),
         }
     )
     frame["passed"] = frame.dkim_aligned | frame.spf_aligned
@@ -172,10 +184,17 @@ def _records(random: np.random.Generator, size: int) -> pd.DataFrame:
     return frame
 
 
+# Key, name and kind.
+_SERVER = "server:host{n}.example.net host{n}.example.net server"
+_STRANGER = "net:2001:db8:{n:x}::/48 2001:db8:{n:x}::/48 network"
+
+
 def _write_senders(database: sqlite3.Connection, domain_id: int, records: pd.DataFrame) -> None:
     columns = "domain_id id key name kind basis created_at"
-    ids = sorted(set(records.sender_id.tolist()))
-    rows = ((domain_id, n, f"network:{n}", f"Sender {n}", "network", "network", 0) for n in ids)
+    found = sorted(set(_tuples(records[["sender_id", "stranger"]])))
+    rows = (
+        (domain_id, n, *(_STRANGER if stranger else _SERVER).format(n=n).split(), "network", 0) for n, stranger in found
+    )
     _insert(database, "sender", columns, rows)
 
 
@@ -229,6 +248,7 @@ def _write_rollups(database: sqlite3.Connection, records: pd.DataFrame) -> None:
     _write_traffic(database, records)
     _write_traffic_source(database, records)
     _write_traffic_day(database, records)
+    _write_traffic_evidence(database, records)
 
 
 def _write_traffic(database: sqlite3.Connection, records: pd.DataFrame) -> None:
@@ -268,6 +288,45 @@ def _write_traffic_day(database: sqlite3.Connection, records: pd.DataFrame) -> N
             ((*row, "unverified", 0, 0) for row in _tuples(sums[columns])))  # fmt: skip
 
 
+def _write_traffic_evidence(database: sqlite3.Connection, records: pd.DataFrame) -> None:
+    keys = ["domain_id", "sender_id", "source_id", "day", "reporter"]
+    found = _evidence(records[(records.dkim_aligned & records.spf_aligned) == 0])
+    counters = list(Evidence._fields)
+    weighed = found[[*keys, "messages"]].assign(**{name: found[name] * found.messages for name in counters})
+    columns = [*keys, "messages", *counters]
+    sums = weighed.groupby(keys, as_index=False).sum()[columns]
+    rows = ((*row[:4], REPORTERS[row[4]], "unverified", *row[5:]) for row in _tuples(sums))
+    _insert(database, "traffic_evidence", " ".join([*keys, "authenticity", *columns[5:]]), rows)
+
+
+def _evidence(records: pd.DataFrame) -> pd.DataFrame:
+    """`records` with a 0/1 column for each counter: strangers have no signature and fail SPF or pass it elsewhere; what
+    does not align of servers was sent by a service, was forwarded or bounced."""
+    words = pd.DataFrame(0, index=records.index, columns=list(Evidence._fields))
+    words[["dkim_aligned", "spf_aligned"]] = records[["dkim_aligned", "spf_aligned"]]
+    for way, chances in _WORDS.items():
+        for stranger, word, low, high in chances:
+            lucky = records.luck.between(low, high - 1) & (records.stranger == stranger)
+            words[word] |= (lucky & (records[way] == 0)).astype(int)
+    words["null_sender"] = (records.luck % 25 == 0).astype(int)
+    words["named_sender"] = (records.luck % 5 == 1).astype(int)
+    words["forward_override"] = (records.luck % 50 == 7).astype(int)
+    return records.drop(columns=["dkim_aligned", "spf_aligned"]).join(words)
+
+
+# Which word a record gets that did not align: for strangers (1) and servers (0), from and to a number out of 100.
+_WORDS = {
+    "spf_aligned": (
+        (1, "spf_failed", 0, 40), (1, "spf_softfail", 40, 70), (1, "spf_other", 70, 100),
+        (0, "spf_service", 0, 70), (0, "spf_forwarder", 70, 90), (0, "spf_failed", 90, 100),
+    ),
+    "dkim_aligned": (
+        (1, "dkim_absent", 0, 75), (1, "dkim_failed", 75, 90), (1, "dkim_other", 90, 100),
+        (0, "dkim_absent", 0, 50), (0, "dkim_failed", 50, 80), (0, "dkim_error", 80, 100),
+    ),
+}  # fmt: skip
+
+
 def _weighed(records: pd.DataFrame, shares: Sequence[str]) -> pd.DataFrame:
     """`records` with its 0/1 columns `shares` turned into messages, and a column `records` of ones."""
     keys = ["domain_id", "day", "source_id", "sender_id", "messages"]
@@ -286,9 +345,13 @@ def _insert(database: sqlite3.Connection, name: str, columns: str, rows: Iterabl
 
 
 def measure(path: Path) -> list[Timing]:
-    """Time every query of both views; the domain's are those of the largest domain, over 30 days and over a year."""
+    """Time every query of both views, over 30 days to a year, and the building of the largest domain's senders."""
     engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true", poolclass=NullPool)
-    timings = [_timing(name, query, engine) for name, query in queries()]
+    timings = [_timing(name, query, engine, TARGET_SECONDS) for name, query in queries()]
+    timings += [
+        _timing("senders, 30 days", _senders(30), engine, TARGET_SECONDS),
+        _timing("senders, 365 days", _senders(DAYS), engine, YEAR_TARGET_SECONDS),
+    ]
     engine.dispose()
     return timings
 
@@ -302,6 +365,17 @@ def queries() -> list[tuple[str, Query]]:
         ("overview: report_counts, 30 days", lambda connection: frames.report_counts(connection, STAFF, month)),
         *(query for days in PERIODS for query in _domain_queries(days)),
     ]
+
+
+def _senders(days: int) -> Query:
+    """The senders of the largest domain with their verdicts: all statements, and the judging."""
+    tables, period = load_tables(), _period(days)
+
+    def query(connection: Connection) -> Sequence[object]:
+        found = senders.build(connection, STAFF, domain_name(1), tables, since=period.first_day, until=period.last_day)
+        return found.senders if found else ()
+
+    return query
 
 
 def _period(days: int) -> Period:
@@ -330,13 +404,13 @@ def _sources(name: str, period: Period) -> Query:
     return lambda connection: frames.sources(connection, STAFF, name, period, top(connection))
 
 
-def _timing(name: str, query: Query, engine: Engine) -> Timing:
+def _timing(name: str, query: Query, engine: Engine, target: float) -> Timing:
     """A fresh connection, so that the first run has SQLite's own cache empty (the system's is not emptied)."""
     with engine.connect() as connection:
         first = _run(query, connection)
         warm = [_run(query, connection) for _ in range(REPEATS)]
     wall = statistics.median(run.wall for run in warm)
-    return Timing(name, first.wall, wall, statistics.median(run.computing for run in warm), first.rows)
+    return Timing(name, first.wall, wall, statistics.median(run.computing for run in warm), first.rows, target)
 
 
 def _run(query: Query, connection: Connection) -> Run:
@@ -349,7 +423,7 @@ def table(timings: list[Timing]) -> str:
     """The timings as text, milliseconds; what lies above the target is marked."""
     lines = [f"{'query':<36} {'rows':>7} {'first ms':>9} {'median ms':>10} {'computing ms':>13}"]
     for timing in timings:
-        mark = "  ABOVE TARGET" if timing.median > TARGET_SECONDS else ""
+        mark = "  ABOVE TARGET" if timing.median > timing.target else ""
         first, median, computing = timing.first * 1000, timing.median * 1000, timing.computing * 1000
         lines.append(f"{timing.name:<36} {timing.rows:>7} {first:>9.1f} {median:>10.1f} {computing:>13.1f}{mark}")
     return "\n".join(lines)
