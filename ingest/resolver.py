@@ -6,6 +6,7 @@ one `Answer`; none raises. "Could not ask" (timeout, failed) is never "not there
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -88,7 +89,9 @@ def ask_all(
                 for _ in range(at_once):
                     group.create_task(work())
 
-    asyncio.run(all_work())
+    # In a thread of its own, since the caller's may have an event loop already.
+    with ThreadPoolExecutor(max_workers=1) as own:
+        own.submit(lambda: asyncio.run(all_work())).result()
     return answered
 
 
