@@ -20,6 +20,7 @@ from analysis.verdict import (
     RECENT_DAYS,
     THIN_RULES,
     VERDICTS,
+    Contradiction,
     Elsewhere,
     Evidence,
     Judgement,
@@ -61,7 +62,7 @@ class Decided:
     note: str
     by: str
     at: int
-    contradiction: str | None
+    contradiction: Contradiction | None
 
 
 @dataclass(frozen=True, slots=True)

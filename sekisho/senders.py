@@ -69,7 +69,7 @@ def _row(found: Sender, language: str, with_sources: bool) -> dict[str, Any]:
         "verdict": found.verdict,
         "rule": found.judgement.rule,
         "why": found.judgement.why(language),
-        "decision": _decision(found.decision),
+        "decision": _decision(found.decision, language),
         "messages": found.messages,
         "passed": found.passed,
         "dkim_aligned": found.dkim_aligned,
@@ -84,7 +84,7 @@ def _row(found: Sender, language: str, with_sources: bool) -> dict[str, Any]:
     return row | ({"sources": [_source(each) for each in found.sources]} if with_sources else {})
 
 
-def _decision(found: Decided | None) -> dict[str, str | None] | None:
+def _decision(found: Decided | None, language: str) -> dict[str, str | None] | None:
     if found is None:
         return None
     return {
@@ -92,7 +92,8 @@ def _decision(found: Decided | None) -> dict[str, str | None] | None:
         "note": found.note,
         "by": found.by,
         "at": moment(found.at),
-        "contradiction": found.contradiction,
+        "contradiction": found.contradiction.id if found.contradiction else None,
+        "against": found.contradiction.why(language) if found.contradiction else None,
     }
 
 
@@ -125,5 +126,5 @@ def _print(found: Sender, language: str, with_sources: bool) -> None:
 
 def _notes(found: Sender, language: str) -> Iterable[str]:
     if found.decision and found.decision.contradiction:
-        yield f"! {found.decision.decision}: {found.decision.contradiction}"
+        yield f"! {found.decision.contradiction.why(language)}"
     yield from (repair.words(language) for repair in found.repairs)

@@ -135,16 +135,24 @@ def test_signed_mail_of_a_service_from_a_forwarders_address_is_not_the_services(
 @pytest.mark.parametrize(
     ("decision", "later", "against"),
     [
-        ("ours", (10, 0, 0), "never-passes"),
+        ("ours", (12, 0, 0), ("never-passes", "none of its 12 messages", "12通")),
         ("ours", (9, 0, 0), None),
         ("ours", (10, 1, 0), None),
-        ("not-ours", (50, 10, 0), "passes"),
+        ("not-ours", (50, 10, 0), ("passes", "10 of its messages passed", "10通")),
         ("not-ours", (50, 9, 9), None),
         ("forwarder", (50, 50, 9), None),
-        ("forwarder", (50, 50, 10), "passes"),
+        ("forwarder", (50, 40, 10), ("passes", "the domain's SPF names it", "10通")),
     ],
 )
 def test_later_mail_can_speak_against_a_decision(
-    decision: str, later: tuple[int, int, int], against: str | None
+    decision: str, later: tuple[int, int, int], against: tuple[str, str, str] | None
 ) -> None:
-    assert contradiction(decision, *later) == against
+    found = contradiction(decision, *later)
+
+    if against is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.id == against[0]
+        assert against[1] in found.why("en")
+        assert against[2] in found.why("ja")

@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any
 
 import pytest
-from histories import STREAMS, history, store_history
+from histories import DAY_SECONDS, FIRST_DAY, STREAMS, history, store_history
+
+from store import decisions, office
+from store.engine import open_store, writing
 
 PROGRAM = "from sekisho.main import main; main()"
 FIELDS = [
@@ -100,9 +104,27 @@ def test_a_decision_wins_is_shown_and_can_be_withdrawn(url: str) -> None:
     assert (row["verdict"], row["rule"]) == ("ours-fix", "decided-ours-failing")
     assert (row["decision"]["decision"], row["decision"]["note"]) == ("ours", "invoices, says the customer")
     assert row["decision"]["by"].startswith("shell:")
-    assert row["decision"]["contradiction"] is None
+    assert (row["decision"]["contradiction"], row["decision"]["against"]) == (None, None)
     assert withdrawn.stderr == "example.jp: service:amazon-ses withdrawn\n"
     assert listed(url)["service:amazon-ses"]["verdict"] == "candidate"
+
+
+def test_later_mail_that_contradicts_a_decision_is_said_in_words(url: str) -> None:
+    engine = open_store(url)
+    with writing(engine) as connection:
+        actor = decisions.Actor("test", FIRST_DAY * DAY_SECONDS)
+        domain_id = office.domain_id_of(connection, "example.jp")
+        decisions.decide(connection, domain_id, "service:amazon-ses", "ours", note="asked", evidence={}, actor=actor)
+    engine.dispose()
+
+    english, japanese = (listed(url, language=word)["service:amazon-ses"]["decision"] for word in ("en", "ja"))
+
+    assert english["contradiction"] == japanese["contradiction"] == "never-passes"
+    assert re.fullmatch(
+        r"Decided as the customer's, but none of its \d+ messages since then passed\.", english["against"]
+    )
+    assert "合格していません" in japanese["against"]
+    assert f"! {english['against']}\n" in sekisho(url, "senders", "example.jp").stdout
 
 
 def test_one_address_can_be_decided_alone(url: str) -> None:
