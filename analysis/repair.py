@@ -6,21 +6,12 @@ spf-failing: the domain's SPF does not name the address; spf-misaligned: SPF pas
 
 from dataclasses import dataclass
 
+from analysis.sender_looks import Aligned
 from analysis.verdict import FAILING_MESSAGES, FAILING_SHARE, Evidence
 from knowledge.tables import Service
 from wording import later, text
 
 REPAIRED = frozenset({"ours-ok", "ours-fix", "candidate"})
-
-
-@dataclass(frozen=True, slots=True)
-class Aligned:
-    """A sender's recent counted messages, and how many of them passed, and aligned by each way (these overlap)."""
-
-    messages: int
-    passed: int
-    dkim: int
-    spf: int
 
 
 @dataclass(frozen=True, slots=True)

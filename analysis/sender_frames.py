@@ -5,7 +5,7 @@ exception is said by its name: `elsewhere` looks at every customer's mail, and g
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,8 +18,9 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    distinct,
     func,
+    literal,
+    literal_column,
     or_,
     select,
     true,
@@ -27,8 +28,10 @@ from sqlalchemy import (
 
 from analysis.alignment import RecordFacts
 from analysis.frames import FAILED, IN_FORCE, Period, Scope
-from analysis.verdict import Elsewhere, Evidence
+from analysis.sender_looks import Trace
+from analysis.verdict import Elsewhere
 from store.decisions import SOURCE_PREFIX
+from store.evidence import BOTH_ALIGNED, MARKS
 from store.schema import (
     auth_result,
     domain,
@@ -63,38 +66,13 @@ class DomainRow:
     owner: int
 
 
-@dataclass(frozen=True, slots=True)
-class SenderFigures:
-    """A sender's counted messages in a period, the distinct days on which they were seen, and by which reporters."""
+class SenderRow(NamedTuple):
+    """A sender of a domain, with or without mail in a period."""
 
-    sender_id: int
+    id: int
     key: str
     name: str
     kind: str
-    messages: int
-    passed: int
-    dkim_aligned: int
-    spf_aligned: int
-    first_day: int
-    last_day: int
-    days: int
-    reporters: frozenset[str]
-
-
-class SourceFigures(NamedTuple):
-    """One address under one sender: counted messages of the period, and of its last days (`recent*`)."""
-
-    sender_id: int
-    source_id: int
-    messages: int
-    passed: int
-    dkim_aligned: int
-    spf_aligned: int
-    recent: int
-    recent_passed: int
-    recent_dkim: int
-    recent_spf: int
-    days: int
 
 
 class Place(NamedTuple):
@@ -137,41 +115,14 @@ def signs(connection: Connection, where: DomainRow, period: Period) -> bool:
     return where.id in _signing(connection, [where.id], period)
 
 
-def sender_figures(connection: Connection, where: DomainRow, period: Period) -> tuple[SenderFigures, ...]:
-    """Every sender with counted mail in the period, most messages first, equal ones by key."""
-    table = traffic_source.c
-    days = (func.min(table.day), func.max(table.day), func.count(distinct(table.day)))
-    sums = tuple(_sum(table[name]) for name in _SUMMED)
-    names = (sender.c.id, sender.c.key, sender.c.name, sender.c.kind)
-    seen = and_(sender.c.id == table.sender_id, *_counted(traffic_source, where.id, period))
-    # Outer, so that SQLite seeks each sender's days in the covering index and never sorts.
-    joined = sender.outerjoin(traffic_source, seen)
-    statement = select(*names, *sums, *days).select_from(joined).where(sender.c.domain_id == where.id)
-    rows = connection.execute(statement.group_by(*names)).all()
-    reporters = _reporters(connection, where, period)
-    found = (_sender_row(row, reporters) for row in rows if row[-1])
-    return tuple(sorted(found, key=lambda row: (-row.messages, row.key)))
+def senders(connection: Connection, where: DomainRow) -> list[SenderRow]:
+    """Every sender of the domain, by id."""
+    columns = (sender.c.id, sender.c.key, sender.c.name, sender.c.kind)
+    rows = connection.execute(select(*columns).where(sender.c.domain_id == where.id).order_by(sender.c.id))
+    return [SenderRow(*row) for row in rows]
 
 
-def _sender_row(row: Sequence[Any], reporters: Mapping[int, frozenset[str]]) -> SenderFigures:
-    sender_id, key, name, kind, messages, passed, dkim_aligned, spf_aligned, first_day, last_day, days = row
-    return SenderFigures(
-        sender_id,
-        key,
-        name,
-        kind,
-        messages,
-        passed,
-        dkim_aligned,
-        spf_aligned,
-        first_day,
-        last_day,
-        days,
-        reporters.get(sender_id, frozenset()),
-    )
-
-
-def _reporters(connection: Connection, where: DomainRow, period: Period) -> dict[int, frozenset[str]]:
+def reporters(connection: Connection, where: DomainRow, period: Period) -> dict[int, frozenset[str]]:
     """Who saw mail of each sender, by sender id."""
     columns = (traffic.c.sender_id, traffic.c.reporter)
     statement = select(*columns).where(*_counted(traffic, where.id, period)).distinct()
@@ -181,44 +132,29 @@ def _reporters(connection: Connection, where: DomainRow, period: Period) -> dict
     return {sender_id: frozenset(names) for sender_id, names in found.items()}
 
 
-def source_figures(
-    connection: Connection, where: DomainRow, period: Period, recent_from: int
-) -> tuple[SourceFigures, ...]:
-    """Every address under every sender with counted mail; `recent*` count from the day `recent_from`. No order."""
+def traces(connection: Connection, where: DomainRow, period: Period) -> Iterator[Trace]:
+    """All counted mail of the domain. No order."""
+    for statement in (_aligned_both_ways(where, period), _marked_mail(where, period)):
+        with connection.execute(statement) as result:
+            # The driver's own tuples: making rows of them takes as long as counting them.
+            if result.cursor:
+                yield from result.cursor.fetchall()
+
+
+def _aligned_both_ways(where: DomainRow, period: Period) -> Select[Any]:
+    """What `traffic_evidence` does not hold; a record of no messages is seen on its day as well."""
     table = traffic_source.c
-    recent = table.day >= recent_from
-    columns = (
-        table.sender_id,
-        table.source_id,
-        *(_sum(table[name]) for name in _SUMMED),
-        *(_sum(case((recent, table[name]), else_=0)) for name in _SUMMED),
-        func.count(distinct(table.day)),
-    )
-    statement = select(*columns).where(*_counted(traffic_source, where.id, period))
-    rows = connection.execute(statement.group_by(table.sender_id, table.source_id)).all()
-    return tuple(SourceFigures(*row) for row in rows)
+    both = table.dkim_aligned + table.spf_aligned - table.passed
+    columns = (table.sender_id, table.source_id, table.day)
+    constants: tuple[ColumnElement[Any], ...] = (literal_column("''"), literal_column(str(BOTH_ALIGNED)))
+    counted = _counted(traffic_source, where.id, period)
+    return select(*columns, *constants, both).where(*counted, or_(both > 0, table.messages == 0))
 
 
-_SUMMED = ("messages", "passed", "dkim_aligned", "spf_aligned")
-
-
-def source_evidence(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[int, int], Evidence]:
-    """The evidence by (sender id, source id)."""
+def _marked_mail(where: DomainRow, period: Period) -> Select[Any]:
     table = traffic_evidence.c
-    keys = (table.sender_id, table.source_id)
-    columns: tuple[ColumnElement[Any], ...] = (*keys, *(_sum(table[name]) for name in Evidence._fields))
-    statement: Select[Any] = select(*columns).where(*_counted(traffic_evidence, where.id, period)).group_by(*keys)
-    rows: Sequence[Sequence[Any]] = connection.execute(statement).all()
-    return {(sender_id, source_id): Evidence(*counters) for sender_id, source_id, *counters in rows}
-
-
-def signed_reporters(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[int, int], int]:
-    """How many reporters saw mail aligned by DKIM alone, by (sender id, source id)."""
-    table = traffic_evidence.c
-    columns = (table.sender_id, table.source_id, func.count(distinct(table.reporter)))
-    counted = (*_counted(traffic_evidence, where.id, period), table.dkim_aligned > 0)
-    rows = connection.execute(select(*columns).where(*counted).group_by(table.sender_id, table.source_id))
-    return {(sender_id, source_id): reporters for sender_id, source_id, reporters in rows}
+    columns = (table.sender_id, table.source_id, table.day, table.reporter, table.marks, table.messages)
+    return select(*columns).where(*_counted(traffic_evidence, where.id, period))
 
 
 def places(connection: Connection, where: DomainRow, period: Period) -> dict[int, Place]:
@@ -294,7 +230,7 @@ def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 class _Failed(NamedTuple):
-    """Mail of one address in one other domain's name: unsigned and failing on the same days, and forwarded."""
+    """Mail of one address in one other domain's name on the same days: unsigned and failing, and forwarded."""
 
     source_id: int
     domain_id: int
@@ -317,14 +253,13 @@ def _added(mine: Sequence[_Failed], passes: set[int], signing: frozenset[int], n
 def _failed_elsewhere(connection: Connection, where: DomainRow, period: Period) -> list[_Failed]:
     table = traffic_evidence.c
     here = _failed_here(where, period)
-    altered = case((table.dkim_failed <= table.spf_other, table.dkim_failed), else_=table.spf_other)
-    signed = case((table.spf_aligned <= table.dkim_absent, table.spf_aligned), else_=table.dkim_absent)
+    forwards = (_marked("forward_override"), _marked("spf_forwarder"), _marked("dkim_failed", "spf_other"))
     columns = (
         table.source_id,
         table.domain_id,
         _owner(),
-        _sum(table.dkim_absent - signed),
-        _sum(table.forward_override + table.spf_forwarder + altered),
+        _sum(case((and_(_marked("dkim_absent"), ~_marked("spf_aligned")), table.messages), else_=0)),
+        sum((_sum(case((marked, table.messages), else_=0)) for marked in forwards), literal(0)),
     )
     near = and_(table.source_id == here.c.source_id, table.day.between(here.c.first_day, here.c.last_day))
     joined = here.join(traffic_evidence, near).join(domain, domain.c.id == table.domain_id)
@@ -334,6 +269,12 @@ def _failed_elsewhere(connection: Connection, where: DomainRow, period: Period) 
     return [_Failed(*row) for row in rows]
 
 
+def _marked(*names: str) -> ColumnElement[bool]:
+    """That a row of `traffic_evidence` has all of these marks."""
+    mask = sum(MARKS[name] for name in names)
+    return traffic_evidence.c.marks.bitwise_and(mask) == mask
+
+
 def _failed_here(where: DomainRow, period: Period) -> FromClause:
     """Addresses of strangers' networks that failed for this domain, and the days between which they did."""
     table = traffic_evidence.c
@@ -341,7 +282,7 @@ def _failed_here(where: DomainRow, period: Period) -> FromClause:
         sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id, sender.c.kind.in_(STRANGER_KINDS)
     )
     columns = (table.source_id, func.min(table.day).label("first_day"), func.max(table.day).label("last_day"))
-    nothing = table.dkim_aligned + table.spf_aligned == 0
+    nothing = table.marks.bitwise_and(BOTH_ALIGNED) == 0
     joined = traffic_evidence.join(sender, strangers)
     statement = select(*columns).select_from(joined).where(*_counted(traffic_evidence, where.id, period), nothing)
     return statement.group_by(table.source_id).subquery()

@@ -5,16 +5,16 @@ A verdict is judged for each address under a sender; the sender's own is the one
 one that does not exist.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis import sender_frames as frames
 from analysis.frames import Connection, Period, Scope
-from analysis.repair import Aligned, Repair, repairs
-from analysis.sender_frames import DecisionRow, DomainRow, Place, SenderFigures, SourceFigures
+from analysis.repair import Repair, repairs
+from analysis.sender_frames import DecisionRow, DomainRow, Place, SenderRow
+from analysis.sender_looks import Aligned, Look, Mail, mail_of
 from analysis.verdict import (
-    NO_EVIDENCE,
     NOWHERE,
     OURS,
     RECENT_DAYS,
@@ -22,7 +22,6 @@ from analysis.verdict import (
     VERDICTS,
     Contradiction,
     Elsewhere,
-    Evidence,
     Judgement,
     Stream,
     contradiction,
@@ -136,53 +135,72 @@ def build(
     period = Period(first, max(first, seen.last_day) if until is None else until)
     survey = _survey(connection, where, period, tables)
     places = frames.places(connection, where, period) if with_sources else None
-    return Senders(where.name, period, tuple(_sender(survey, figures, places) for figures in survey.senders))
+    found = (_sender(survey, mailer, places) for mailer in survey.mailers)
+    return Senders(where.name, period, tuple(sorted(found, key=lambda sender: (-sender.messages, sender.key))))
 
 
 # ---- What was read
 
 
 @dataclass(frozen=True, slots=True)
+class _Mailer:
+    """A sender with its counted mail, and who saw that."""
+
+    row: SenderRow
+    mail: Mail
+    reporters: frozenset[str]
+
+
+# What may differ between two addresses of a sender.
+_Facts = tuple[Look, Elsewhere | None, bool, str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Survey:
     """Everything that was read about a domain and period.
 
-    `reporters`: how many told of the domain. `signed`: how many saw mail of an address aligned by DKIM alone.
-    `passing`: as how many senders each address passed. `decided_sources`: decisions about single addresses, by id.
+    `reporters`: how many told of the domain. `passing`: as how many senders each address passed.
+    `decided_sources`: decisions about single addresses, by id. `known`: what was judged, first by what all addresses of
+    a sender share, then by what may differ.
     """
 
     tables: Tables
     signs: bool
     reporters: int
-    senders: tuple[SenderFigures, ...]
-    sources: Mapping[int, Sequence[SourceFigures]]
-    evidence: Mapping[tuple[int, int], Evidence]
-    signed: Mapping[tuple[int, int], int]
+    mailers: tuple[_Mailer, ...]
     elsewhere: Mapping[int, Elsewhere]
     decided: Mapping[str, Decided]
     decided_sources: Mapping[int, str]
     passing: Mapping[int, int]
+    known: dict[tuple[object, ...], dict[_Facts, Judgement]]
 
 
 def _survey(connection: Connection, where: DomainRow, period: Period, tables: Tables) -> _Survey:
-    rows = frames.source_figures(connection, where, period, period.last_day - RECENT_DAYS + 1)
-    sources: defaultdict[int, list[SourceFigures]] = defaultdict(list)
-    for row in rows:
-        sources[row.sender_id].append(row)
     late = Period(max(period.first_day, period.last_day - ELSEWHERE_DAYS + 1), period.last_day)
     decided = _decided(connection, where)
-    senders = frames.sender_figures(connection, where, period)
+    mailers = _mailers(connection, where, period)
     return _Survey(
         tables=tables,
         signs=frames.signs(connection, where, period),
-        reporters=len(frozenset().union(*(figures.reporters for figures in senders))),
-        senders=senders,
-        sources=sources,
-        evidence=frames.source_evidence(connection, where, period),
-        signed=frames.signed_reporters(connection, where, period),
+        reporters=len(frozenset().union(*(mailer.reporters for mailer in mailers))),
+        mailers=mailers,
         elsewhere=frames.elsewhere(connection, where, late),
         decided=decided,
         decided_sources=_decided_sources(connection, decided),
-        passing=Counter(row.source_id for row in rows if row.passed),
+        passing=Counter(
+            source_id for mailer in mailers for source_id, look in mailer.mail.addresses.items() if look.total.passed
+        ),
+        known={},
+    )
+
+
+def _mailers(connection: Connection, where: DomainRow, period: Period) -> tuple[_Mailer, ...]:
+    mail = mail_of(frames.traces(connection, where, period), period.last_day - RECENT_DAYS + 1)
+    reporters = frames.reporters(connection, where, period)
+    return tuple(
+        _Mailer(row, mail[row.id], reporters.get(row.id, frozenset()))
+        for row in frames.senders(connection, where)
+        if row.id in mail
     )
 
 
@@ -209,65 +227,57 @@ def _decided_sources(connection: Connection, decided: Mapping[str, Decided]) -> 
 
 # ---- Judging
 
-_Judged = list[tuple[SourceFigures, Judgement]]
+_Judged = list[tuple[int, Look, Judgement]]
 
 
-def _sender(survey: _Survey, figures: SenderFigures, places: Mapping[int, Place] | None) -> Sender:
-    rows = survey.sources[figures.sender_id]
-    pooled = _pooled(survey, figures, rows)
-    judged = _judged(survey, figures, rows, pooled)
+def _sender(survey: _Survey, mailer: _Mailer, places: Mapping[int, Place] | None) -> Sender:
+    pooled = _pooled(survey, mailer)
+    judged = _judged(survey, mailer, pooled)
     split = _split(judged)
-    recent = _recent(rows)
+    total, recent = mailer.mail.whole.total, mailer.mail.whole.recent
     return Sender(
-        key=figures.key,
-        name=figures.name,
-        kind=figures.kind,
+        key=mailer.row.key,
+        name=mailer.row.name,
+        kind=mailer.row.kind,
         judgement=_leading(pooled, judged, split[0][0]),
         split=split,
-        decision=survey.decided.get(figures.key),
-        messages=figures.messages,
-        passed=figures.passed,
-        dkim_aligned=figures.dkim_aligned,
-        spf_aligned=figures.spf_aligned,
+        decision=survey.decided.get(mailer.row.key),
+        messages=total.messages,
+        passed=total.passed,
+        dkim_aligned=total.dkim,
+        spf_aligned=total.spf,
         recent=recent.messages,
         recent_passed=recent.passed,
-        first_day=figures.first_day,
-        last_day=figures.last_day,
-        days_seen=figures.days,
-        reporters=len(figures.reporters),
+        first_day=mailer.mail.first_day,
+        last_day=mailer.mail.last_day,
+        days_seen=mailer.mail.whole.days,
+        reporters=len(mailer.reporters),
         repairs=_repairs(survey, pooled, split[0][0], recent),
         sources=() if places is None else tuple(_sources(places, judged)),
     )
 
 
-def _judged(survey: _Survey, figures: SenderFigures, rows: Sequence[SourceFigures], pooled: Stream) -> _Judged:
-    """Each address of a sender with its verdict; where too little was seen of one, that of all of them together.
-
-    Most addresses of a large domain look exactly like another one: each look is judged once.
-    """
-    whole = judge(pooled) if _is_one_operator(figures.key) else None
-    known: dict[tuple[object, ...], Judgement] = {}
+def _judged(survey: _Survey, mailer: _Mailer, pooled: Stream) -> _Judged:
+    """Each address of a sender with its verdict; where too little was seen of one, that of all of them together."""
+    whole = judge(pooled) if _is_one_operator(pooled.key) else None
+    address = _address(pooled)
+    known = survey.known.setdefault((address.key, address.service, address.spf_aligns), {})
     judged = []
-    for row in rows:
-        look = (row[2:], *_facts(survey, row))
-        judgement = known.get(look)
+    for source_id, look in mailer.mail.addresses.items():
+        elsewhere = survey.elsewhere.get(source_id)
+        passes_as = source_id in survey.passing and survey.passing[source_id] > (look.total.passed > 0)
+        decision = survey.decided_sources.get(source_id, pooled.decision)
+        facts = (look, elsewhere, passes_as, decision)
+        judgement = known.get(facts)
         if judgement is None:
-            judgement = known[look] = _completed(judge(_stream(survey, pooled, row)), row, whole)
-        judged.append((row, judgement))
+            judgement = known[facts] = judge(_stream(address, look, elsewhere or NOWHERE, passes_as, decision))
+        judged.append((source_id, look, judgement if whole is None else _completed(judgement, look, whole)))
     return judged
 
 
-def _facts(survey: _Survey, row: SourceFigures) -> tuple[Evidence, int, Elsewhere, bool, str | None]:
-    """What is known of an address beside its figures: evidence, reporters, elsewhere, passing as another sender, and
-    the decision about it."""
-    key = (row.sender_id, row.source_id)
-    return (
-        survey.evidence.get(key, NO_EVIDENCE),
-        survey.signed.get(key, 0),
-        survey.elsewhere.get(row.source_id, NOWHERE),
-        survey.passing.get(row.source_id, 0) > (row.passed > 0),
-        survey.decided_sources.get(row.source_id),
-    )
+def _address(pooled: Stream) -> Stream:
+    """What each address of a sender shares: of the key no more than its prefix, so that senders share judgements."""
+    return pooled._replace(key=f"{pooled.prefix}:")
 
 
 def _is_one_operator(key: str) -> bool:
@@ -276,48 +286,47 @@ def _is_one_operator(key: str) -> bool:
     return prefix not in ("net", "as", "unknown") and "/" not in place
 
 
-def _completed(judgement: Judgement, row: SourceFigures, whole: Judgement | None) -> Judgement:
-    if whole is None or judgement.rule not in THIN_RULES:
+def _completed(judgement: Judgement, look: Look, whole: Judgement) -> Judgement:
+    if judgement.rule not in THIN_RULES:
         return judgement
     if whole.verdict in OURS:
-        return whole if row.passed else judgement
+        return whole if look.total.passed else judgement
     return whole if whole.verdict in ("forwarded", "bounce") else judgement
 
 
-def _stream(survey: _Survey, pooled: Stream, row: SourceFigures) -> Stream:
-    evidence, reporters, elsewhere, passes_as, decision = _facts(survey, row)
-    return pooled._replace(
-        messages=row.messages,
-        passed=row.passed,
-        dkim_aligned=row.dkim_aligned,
-        spf_aligned=row.spf_aligned,
-        recent=row.recent,
-        recent_passed=row.recent_passed,
-        days=row.days,
-        reporters=reporters,
-        evidence=evidence,
+def _stream(address: Stream, look: Look, elsewhere: Elsewhere, passes_as: bool, decision: str | None) -> Stream:
+    return address._replace(
+        messages=look.total.messages,
+        passed=look.total.passed,
+        dkim_aligned=look.total.dkim,
+        spf_aligned=look.total.spf,
+        recent=look.recent.messages,
+        recent_passed=look.recent.passed,
+        days=look.days,
+        reporters=look.signed_reporters,
+        evidence=look.evidence,
         elsewhere=elsewhere,
         passes_as=passes_as,
-        decision=decision or pooled.decision,
+        decision=decision,
     )
 
 
-def _pooled(survey: _Survey, figures: SenderFigures, rows: Sequence[SourceFigures]) -> Stream:
+def _pooled(survey: _Survey, mailer: _Mailer) -> Stream:
     """All addresses of a sender as one stream."""
-    service = service_of(figures.key, survey.tables)
-    decided = survey.decided.get(figures.key)
-    recent = _recent(rows)
+    service = service_of(mailer.row.key, survey.tables)
+    decided = survey.decided.get(mailer.row.key)
+    look = mailer.mail.whole
     return Stream(
-        key=figures.key,
-        messages=figures.messages,
-        passed=figures.passed,
-        dkim_aligned=figures.dkim_aligned,
-        spf_aligned=figures.spf_aligned,
-        recent=recent.messages,
-        recent_passed=recent.passed,
-        days=figures.days,
-        reporters=len(figures.reporters),
-        evidence=_added(survey, rows),
+        key=mailer.row.key,
+        messages=look.total.messages,
+        passed=look.total.passed,
+        dkim_aligned=look.total.dkim,
+        spf_aligned=look.total.spf,
+        recent=look.recent.messages,
+        recent_passed=look.recent.passed,
+        days=look.days,
+        reporters=len(mailer.reporters),
+        evidence=look.evidence,
         service=service.name if service else None,
         spf_aligns=_spf_aligns(service),
         domain_reporters=survey.reporters,
@@ -326,30 +335,16 @@ def _pooled(survey: _Survey, figures: SenderFigures, rows: Sequence[SourceFigure
     )
 
 
-def _added(survey: _Survey, rows: Iterable[SourceFigures]) -> Evidence:
-    found = (survey.evidence.get((row.sender_id, row.source_id), NO_EVIDENCE) for row in rows)
-    return Evidence(*(sum(counts) for counts in zip(*found, strict=True)))
-
-
 def _spf_aligns(service: Service | None) -> bool:
     if service is None:
         return True
     return service.aligns_spf not in ("no", "relaxed") and service.aligns_spf_condition is None
 
 
-def _recent(rows: Sequence[SourceFigures]) -> Aligned:
-    return Aligned(
-        messages=sum(row.recent for row in rows),
-        passed=sum(row.recent_passed for row in rows),
-        dkim=sum(row.recent_dkim for row in rows),
-        spf=sum(row.recent_spf for row in rows),
-    )
-
-
 def _split(judged: _Judged) -> tuple[tuple[str, int], ...]:
     counted: Counter[str] = Counter()
-    for row, judgement in judged:
-        counted[judgement.verdict] += row.messages
+    for _source_id, look, judgement in judged:
+        counted[judgement.verdict] += look.total.messages
     return tuple(sorted(counted.items(), key=lambda item: (-item[1], VERDICTS.index(item[0]))))
 
 
@@ -358,11 +353,12 @@ def _leading(pooled: Stream, judged: _Judged, verdict: str) -> Judgement:
 
     Strangers that share a network are not one: what is said of them is said of an address.
     """
-    whole = judge(pooled)
-    if whole.verdict == verdict and (_is_one_operator(pooled.key) or verdict not in ("impostor", "unknown")):
-        return whole
-    holding = (pair for pair in judged if pair[1].verdict == verdict)
-    return min(holding, key=lambda pair: (-pair[0].messages, pair[1].rule, pair[1].facts))[1]
+    if _is_one_operator(pooled.key) or verdict not in ("impostor", "unknown"):
+        whole = judge(pooled)
+        if whole.verdict == verdict:
+            return whole
+    holding = ((look.total.messages, judgement) for _, look, judgement in judged if judgement.verdict == verdict)
+    return min(holding, key=lambda pair: (-pair[0], pair[1].rule, pair[1].facts))[1]
 
 
 def _repairs(survey: _Survey, pooled: Stream, verdict: str, recent: Aligned) -> tuple[Repair, ...]:
@@ -373,9 +369,9 @@ def _repairs(survey: _Survey, pooled: Stream, verdict: str, recent: Aligned) -> 
 
 
 def _sources(places: Mapping[int, Place], judged: _Judged) -> list[Source]:
-    found = [_source(places[row.source_id], row, judgement) for row, judgement in judged]
+    found = [_source(places[source_id], look.total, judgement) for source_id, look, judgement in judged]
     return sorted(found, key=lambda source: (-source.messages, source.ip))
 
 
-def _source(place: Place, row: SourceFigures, judgement: Judgement) -> Source:
-    return Source(place.ip, place.ptr, place.country, place.as_name, judgement, row.messages, row.passed)
+def _source(place: Place, total: Aligned, judgement: Judgement) -> Source:
+    return Source(place.ip, place.ptr, place.country, place.as_name, judgement, total.messages, total.passed)

@@ -46,7 +46,7 @@ CONTRADICTING_MESSAGES = 10
 
 
 class Evidence(NamedTuple):
-    """Counters of mail that did not align both ways, as docs/DATA.md describes them for `traffic_evidence`."""
+    """Messages that did not align both ways, and those with each mark of `traffic_evidence` (docs/DATA.md)."""
 
     messages: int = 0
     dkim_aligned: int = 0

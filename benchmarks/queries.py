@@ -31,7 +31,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine
 from analysis import frames, senders
 from analysis.frames import Period, Scope
 from knowledge.tables import load_tables
-from store.evidence import Evidence
+from store.evidence import MARKS
 from store.schema import metadata
 
 Query = Callable[[Connection], Sequence[object]]
@@ -289,29 +289,25 @@ def _write_traffic_day(database: sqlite3.Connection, records: pd.DataFrame) -> N
 
 
 def _write_traffic_evidence(database: sqlite3.Connection, records: pd.DataFrame) -> None:
-    keys = ["domain_id", "sender_id", "source_id", "day", "reporter"]
-    found = _evidence(records[(records.dkim_aligned & records.spf_aligned) == 0])
-    counters = list(Evidence._fields)
-    weighed = found[[*keys, "messages"]].assign(**{name: found[name] * found.messages for name in counters})
-    columns = [*keys, "messages", *counters]
-    sums = weighed.groupby(keys, as_index=False).sum()[columns]
+    keys = ["domain_id", "day", "sender_id", "source_id", "reporter", "marks"]
+    found = records[(records.dkim_aligned & records.spf_aligned) == 0]
+    sums = found.assign(marks=_marks(found)).groupby(keys, as_index=False).agg(messages=("messages", "sum"))
     rows = ((*row[:4], REPORTERS[row[4]], "unverified", *row[5:]) for row in _tuples(sums))
-    _insert(database, "traffic_evidence", " ".join([*keys, "authenticity", *columns[5:]]), rows)
+    columns = "domain_id day sender_id source_id reporter authenticity marks messages"
+    _insert(database, "traffic_evidence", columns, rows)
 
 
-def _evidence(records: pd.DataFrame) -> pd.DataFrame:
-    """`records` with a 0/1 column for each counter: strangers have no signature and fail SPF or pass it elsewhere; what
-    does not align of servers was sent by a service, was forwarded or bounced."""
-    words = pd.DataFrame(0, index=records.index, columns=list(Evidence._fields))
-    words[["dkim_aligned", "spf_aligned"]] = records[["dkim_aligned", "spf_aligned"]]
+def _marks(records: pd.DataFrame) -> pd.Series:
+    """The marks of each record: strangers have no signature and fail SPF or pass it elsewhere; what does not align of
+    servers was sent by a service, was forwarded or bounced."""
+    luck = records.luck
+    marks = records.dkim_aligned * MARKS["dkim_aligned"] + records.spf_aligned * MARKS["spf_aligned"]
     for way, chances in _WORDS.items():
         for stranger, word, low, high in chances:
-            lucky = records.luck.between(low, high - 1) & (records.stranger == stranger)
-            words[word] |= (lucky & (records[way] == 0)).astype(int)
-    words["null_sender"] = (records.luck % 25 == 0).astype(int)
-    words["named_sender"] = (records.luck % 5 == 1).astype(int)
-    words["forward_override"] = (records.luck % 50 == 7).astype(int)
-    return records.drop(columns=["dkim_aligned", "spf_aligned"]).join(words)
+            lucky = luck.between(low, high - 1) & (records.stranger == stranger) & (records[way] == 0)
+            marks = marks + lucky * MARKS[word]
+    marks = marks + (luck % 25 == 0) * MARKS["null_sender"] + (luck % 5 == 1) * MARKS["named_sender"]
+    return marks + (luck % 50 == 7) * MARKS["forward_override"]
 
 
 # Which word a record gets that did not align: for strangers (1) and servers (0), from and to a number out of 100.

@@ -1,11 +1,10 @@
 """The DKIM keys that signatures name, out of DNS (RFC 6376 section 3.6.2), each asked for once in a run."""
 
-import asyncio
 import re
 from functools import cache
 
 from ingest.dkim_check import FindKey
-from ingest.resolver import Resolver
+from ingest.resolver import Resolver, finished
 from settings import Lookup
 
 _STRING = re.compile(r'"([^"\\]*)"')
@@ -21,7 +20,7 @@ def key_finder(options: Lookup) -> FindKey:
 
     @cache
     def find_key(name: str) -> str | None:
-        answer = asyncio.run(resolver.ask(name, "TXT"))
+        answer = finished(lambda: resolver.ask(name, "TXT"))
         # Two records at one name are not a key (RFC 6376 section 3.6.2.2 leaves open which one would count).
         return joined(answer.values[0]) if len(answer.values) == 1 else None
 

@@ -5,7 +5,7 @@ one `Answer`; none raises. "Could not ask" (timeout, failed) is never "not there
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -89,10 +89,14 @@ def ask_all(
                 for _ in range(at_once):
                     group.create_task(work())
 
-    # In a thread of its own, since the caller's may have an event loop already.
-    with ThreadPoolExecutor(max_workers=1) as own:
-        own.submit(lambda: asyncio.run(all_work())).result()
+    finished(all_work)
     return answered
+
+
+def finished(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """What `work` gives, awaited in a thread of its own, since the caller's may have an event loop already."""
+    with ThreadPoolExecutor(max_workers=1) as own:
+        return own.submit(lambda: asyncio.run(work())).result()
 
 
 def _configured(options: Lookup) -> dns.asyncresolver.Resolver:

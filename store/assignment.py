@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Select, Table, and_, func, insert, se
 
 from knowledge.identify import SenderName
 from store.engine import positional
-from store.evidence import Evidence
+from store.evidence import Evidence, marks_of
 from store.ledger import raise_generation
 from store.schema import (
     auth_result,
@@ -260,35 +260,33 @@ class EvidenceKey(NamedTuple):
     """The key of a row of `traffic_evidence`, in the order of its columns."""
 
     domain_id: int
+    day: int
     sender_id: int
     source_id: int
-    day: int
     reporter: str
     authenticity: str
+    marks: int
 
 
 class EvidenceSums:
-    """What `traffic_evidence` holds of the records that are added: `rows` by key, messages and then each counter."""
+    """What `traffic_evidence` holds of the records that are added: messages by key."""
 
     def __init__(self, domain_id: int, flags_of: Callable[[Shape], Evidence]) -> None:
         self._domain_id = domain_id
         self._flags_of = flags_of
-        self.rows: dict[EvidenceKey, list[int]] = defaultdict(lambda: [0] * (1 + len(Evidence._fields)))
+        self.messages: defaultdict[EvidenceKey, int] = defaultdict(int)
 
     def add(self, found: StoredRecord, sender_id: int) -> None:
         """Count one record as mail of this sender."""
         shape = found.record.shape
         if not found.in_force or (shape.spf_aligned and shape.dkim_aligned):
             return
-        places = [place for place, flag in enumerate((True, *self._flags_of(shape))) if flag]
+        told, marks = (found.reporter, found.authenticity), marks_of(self._flags_of(shape))
         for day, messages in dealt_out(found.record.messages, days_of(*found.period)):
-            key = EvidenceKey(self._domain_id, sender_id, found.source_id, day, found.reporter, found.authenticity)
-            row = self.rows[key]
-            for place in places:
-                row[place] += messages
+            self.messages[EvidenceKey(self._domain_id, day, sender_id, found.source_id, *told, marks)] += messages
 
 
-_EVIDENCE = (*EvidenceKey._fields, "messages", *Evidence._fields)
+_EVIDENCE = (*EvidenceKey._fields, "messages")
 
 
 def replace_evidence(connection: Connection, selection: Selection, sums: EvidenceSums) -> int:
@@ -296,7 +294,7 @@ def replace_evidence(connection: Connection, selection: Selection, sums: Evidenc
     columns = traffic_evidence.c
     mine = and_(columns.domain_id == selection.domain_id, columns.source_id.in_(selection.sources))
     held = set(map(tuple, connection.execute(select(*(columns[name] for name in _EVIDENCE)).where(mine))))
-    made = {(*key, *counters) for key, counters in sums.rows.items()}
+    made = {(*key, messages) for key, messages in sums.messages.items()}
     changed = {row[EvidenceKey._fields.index("source_id")] for row in held ^ made}
     if not changed:
         return 0

@@ -1,7 +1,7 @@
-"""What one record says about mail that did not align both ways: the counters of the roll-up `traffic_evidence`.
+"""What one record says about mail that did not align both ways: the marks of the roll-up `traffic_evidence`.
 
 Pure. Only the organisational domain decides here; strict mode shows as a domain that is own, passed, and yet did not
-align. What the counters mean for a sender is judged elsewhere.
+align. What the marks mean for a sender is judged elsewhere.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ FORWARD_REASONS = frozenset({"forwarded", "mailing_list", "trusted_forwarder"})
 
 
 class Evidence(NamedTuple):
-    """Which counters a record's messages go into, in the order of the columns.
+    """What a record's messages are marked with, in the order of the bits.
 
     spf_*: why SPF did not align, at most one; dkim_*: why DKIM did not, at most one (none of them: another domain's
     result that did not pass, or an error). null_sender, named_sender: the envelope sender was empty, or was named;
@@ -42,13 +42,24 @@ class Evidence(NamedTuple):
     forward_override: bool = False
 
 
+# The bit of each field of Evidence.
+MARKS = {name: 1 << place for place, name in enumerate(Evidence._fields)}
+# Of mail that aligned both ways: `traffic_evidence` never holds it.
+BOTH_ALIGNED = MARKS["dkim_aligned"] | MARKS["spf_aligned"]
+
+
+def marks_of(evidence: Evidence) -> int:
+    """The bits of what holds."""
+    return sum(mark for mark, holds in zip(MARKS.values(), evidence, strict=True) if holds)
+
+
 def unknown_envelope(_domain: str) -> Envelope:
     """An envelope kind for stores without tables: nobody's domain is known."""
     return "other"
 
 
 def evidence_of(shape: Shape, kind_of: EnvelopeKind) -> Evidence:
-    """The counters of a record. `kind_of` says whose an envelope domain is that is not the author's."""
+    """The marks of a record. `kind_of` says whose an envelope domain is that is not the author's."""
     own = organisational(shape.header_from) if shape.header_from else None
     null = _is_null_sender(shape)
     words = {_spf_word(shape, own, kind_of), _dkim_word(shape, own)} - {None}

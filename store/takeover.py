@@ -82,7 +82,7 @@ def _renew_evidence(connection: Connection, engine: Engine, counted: Counted, ki
     columns = traffic_evidence.c
     mine = and_(columns.domain_id == counted.domain_id, columns.source_id.in_(_sources(counted)))
     connection.execute(traffic_evidence.delete().where(mine, columns.day.between(first, last)))
-    rows = [(*key, *counters) for key, counters in sorted(sums.rows.items()) if first <= key.day <= last]
+    rows = [(*key, messages) for key, messages in sorted(sums.messages.items()) if first <= key.day <= last]
     if rows:
         connection.exec_driver_sql(insert_sql(traffic_evidence, engine), rows)
 

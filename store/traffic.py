@@ -2,7 +2,7 @@
 
 `traffic` has one row per domain, day, header from, sender, reporter, authenticity, alignment, disposition and override;
 `traffic_source` one per day, source and sender; `traffic_day` one per day. `traffic_evidence` has one row per day,
-source, sender and reporter for mail that did not align by both DKIM and SPF: what the records say about why
+source, sender, reporter and marks for mail that did not align by both DKIM and SPF: what the records say about why
 (store/evidence.py). They hold reports in force only.
 
 The day of a report (docs/decisions/0003): a period of up to 36 hours counts whole on the UTC day of its middle, so that
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from store.engine import upsert_sql
-from store.evidence import EnvelopeKind, Evidence, evidence_of, unknown_envelope
+from store.evidence import EnvelopeKind, evidence_of, marks_of, unknown_envelope
 from store.schema import traffic, traffic_day, traffic_evidence, traffic_source
 from store.values import Record, Shape
 
@@ -71,8 +71,8 @@ class RollUp:
     def __init__(self, kind_of: EnvelopeKind = unknown_envelope) -> None:
         self._kind_of = kind_of
         # By identity, the shape kept with it: a shape read back from the store has no digest.
-        self._flags: dict[int, tuple[Shape, Evidence]] = {}
-        self._evidence: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * (1 + len(Evidence._fields)))
+        self._marks: dict[int, tuple[Shape, int]] = {}
+        self._evidence: defaultdict[_Key, list[int]] = defaultdict(lambda: [0])
         self._traffic: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 2)
         self._source: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 5)
         self._day: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 11)
@@ -104,13 +104,13 @@ class RollUp:
             (traffic, self._traffic, ("messages", "records")),
             (traffic_source, self._source, ("messages", "passed", "dkim_aligned", "spf_aligned", "records")),
             (traffic_day, self._day, tuple(column.name for column in traffic_day.columns)[3:]),
-            (traffic_evidence, self._evidence, ("messages", *Evidence._fields)),
+            (traffic_evidence, self._evidence, ("messages",)),
         ):
             if sums:
                 rows = [(*key, *values) for key, values in sorted(sums.items())]
                 connection.exec_driver_sql(upsert_sql(table, columns, engine), rows)
                 sums.clear()
-        self._flags.clear()
+        self._marks.clear()
 
     def _count(
         self, domain_id: int, day: int, reporter: str, authenticity: str, placed: Placed, messages: int, records: int
@@ -147,19 +147,15 @@ class RollUp:
         row[6 + _DISPOSED[shape.disposition]] += messages
         row[10] += records
         if not (spf and dkim):
-            self._count_evidence(
-                (domain_id, placed.sender_id, placed.source_id, day, reporter, authenticity), shape, messages
-            )
+            marks = self._marks_of(shape)
+            key = (domain_id, day, placed.sender_id, placed.source_id, reporter, authenticity, marks)
+            self._evidence[key][0] += messages
 
-    def _count_evidence(self, key: _Key, shape: Shape, messages: int) -> None:
-        known = self._flags.get(id(shape))
+    def _marks_of(self, shape: Shape) -> int:
+        known = self._marks.get(id(shape))
         if known is None:
-            known = self._flags[id(shape)] = (shape, evidence_of(shape, self._kind_of))
-        row = self._evidence[key]
-        row[0] += messages
-        for place, flag in enumerate(known[1], 1):
-            if flag:
-                row[place] += messages
+            known = self._marks[id(shape)] = (shape, marks_of(evidence_of(shape, self._kind_of)))
+        return known[1]
 
 
 # Places in traffic_day: both_aligned, dkim_only, spf_only, neither; then the dispositions, where pass acts as none.

@@ -18,6 +18,7 @@ from settings import Knowledge, OwnInfrastructure, Settings
 from store.assignment import Decision
 from store.check import findings
 from store.engine import open_store, writing
+from store.evidence import MARKS
 from store.schema import audit, domain, sender, sender_decision, source, traffic, traffic_evidence, traffic_source
 from store.sources import Due, Pointer, save_pointers
 
@@ -229,9 +230,9 @@ def test_new_knowledge_renames_senders_and_says_on_whose_behalf_spf_passed(
     assert (second.moved, second.evidence) == ([], 0)
     with engine.connect() as connection:
         columns = traffic_evidence.c
-        counted = connection.execute(select(columns.messages, columns.spf_other, columns.spf_service)).all()
+        counted = connection.execute(select(columns.messages, columns.marks)).all()
         names = set(connection.scalars(select(sender.c.name)))
-    assert [tuple(row) for row in counted] == [(31, 0, 31)]
+    assert [tuple(row) for row in counted] == [(31, MARKS["spf_service"] | MARKS["dkim_failed"])]
     assert "Blue Invoice 2" in names
     assert "Blue Invoice" not in names
     assert findings(engine) == ()

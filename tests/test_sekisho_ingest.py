@@ -41,7 +41,8 @@ def folder_of(tmp_path: Path, **texts: str | bytes) -> Path:
 
 
 def test_the_summary_has_exactly_the_promised_keys_and_goes_to_stdout(sqlite_url: str, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path, a=report(record(count=7)), b=report(report_id="b"), c="hello", d=report(record())[:-30])
+    cut, empty = report(record())[:-30], report(report_id="b")
+    folder = folder_of(tmp_path, a=report(record(count=7)), b=empty, c="hello", d=cut)
 
     done = sekisho(sqlite_url, "ingest", folder, "--json")
 
