@@ -29,6 +29,7 @@ GROUPS = {
     "decide": ("sekisho.decide", "Say what a sender is: the customer's, not the customer's, or a forwarder."),
     "quarantine": ("sekisho.quarantine", "Show and retry the messages that could not be read."),
     "export": ("sekisho.export", "Write the CSV files of a domain or a customer."),
+    "check": ("sekisho.check", "Read what a domain publishes in DNS now, and say what is wrong with it."),
     "lint": ("sekisho.lint", "Say what is wrong with an SPF, DMARC or DKIM record."),
     "dashboard": ("sekisho.dashboard", "Serve the browser app."),
     "user": ("sekisho.user", "Add and list the accounts of the browser app."),
