@@ -38,7 +38,10 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One address under a sender, in counted messages; `ip` is "" when reporters gave no usable address."""
+    """One address under a sender, in counted messages; `ip` is "" when reporters gave no usable address.
+
+    `recent*` are of the last RECENT_DAYS days of the period.
+    """
 
     ip: str
     ptr: str | None
@@ -47,6 +50,9 @@ class Source:
     judgement: Judgement
     messages: int
     passed: int
+    recent: int
+    recent_passed: int
+    recent_dkim: int
 
     @property
     def verdict(self) -> str:
@@ -377,4 +383,15 @@ def _sources(places: Mapping[int, Place], judged: _Judged) -> list[Source]:
 
 
 def _source(place: Place, row: SourceFigures, judgement: Judgement) -> Source:
-    return Source(place.ip, place.ptr, place.country, place.as_name, judgement, row.messages, row.passed)
+    return Source(
+        place.ip,
+        place.ptr,
+        place.country,
+        place.as_name,
+        judgement,
+        row.messages,
+        row.passed,
+        row.recent,
+        row.recent_passed,
+        row.recent_dkim,
+    )
