@@ -24,6 +24,7 @@ class Line:
     `ready` is None where it cannot be said, or where there is no next step.
     """
 
+    id: int
     name: str
     customer: str | None
     registered: bool
@@ -47,16 +48,15 @@ def list_(json_: shell.Json = False) -> None:
 
 def _line(connection: Connection, found: office.Domain, tables: Tables) -> Line:
     advice = ladder.build(connection, Scope(None), found.name, tables, shell.now())
+    own = (found.id, found.name, found.customer, found.registered)
     if advice is None:
-        return Line(found.name, found.customer, found.registered, None, None, None, 0)
+        return Line(*own, stage=None, next_stage=None, ready=None, blockers=0)
     return Line(
-        found.name,
-        found.customer,
-        found.registered,
-        advice.stage,
-        advice.next_stage,
-        advice.ready,
-        len(advice.blockers),
+        *own,
+        stage=advice.stage,
+        next_stage=advice.next_stage,
+        ready=advice.ready,
+        blockers=len(advice.blockers),
     )
 
 
