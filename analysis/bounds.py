@@ -3,6 +3,7 @@
 One-sided Clopper-Pearson bound, by bisection on the binomial tail; the tail is a regularised incomplete beta function.
 """
 
+from functools import lru_cache
 from math import exp, lgamma, log, log1p
 
 CONFIDENCE = 0.95
@@ -10,11 +11,12 @@ CONFIDENCE = 0.95
 PROVES_95 = 59
 PROVES_99 = 299
 
-_HALVINGS = 60
+_HALVINGS = 45
 _TINY = 1e-300
 _MOST_TERMS = 100_000
 
 
+@lru_cache(maxsize=4_096)
 def lower_bound(passed: int, messages: int, confidence: float = CONFIDENCE) -> float | None:
     """The share that at least passes with this confidence (0 to 1), or None of no messages."""
     if not messages:

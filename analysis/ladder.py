@@ -80,11 +80,9 @@ def facts_of(connection: Connection, scope: Scope, where: DomainRow, tables: Tab
     """Everything that the gates look at, read from the store."""
     as_of = now // DAY_SECONDS - 1
     period, window = coverage.lookback(as_of), coverage.window(as_of)
-    found = senders_analysis.build(
-        connection, scope, where.name, tables, since=period.first_day, until=as_of, with_sources=True
-    )
+    found = senders_analysis.build(connection, scope, where.name, tables, since=period.first_day, until=as_of)
     senders = found.senders if found else ()
-    rows = ladder_frames.sender_days(connection, where, period)
+    rows = ladder_frames.sender_days(connection, where, period, own_mail.partly_own(senders))
     live = stages.live(
         ladder_frames.snapshots(connection, where), where.name, now, _errors(connection, where, senders, tables)
     )
@@ -106,7 +104,7 @@ def facts_of(connection: Connection, scope: Scope, where: DomainRow, tables: Tab
         list_messages=ladder_frames.list_messages(connection, where, window),
         consents=ladder_frames.consents(connection, where),
         reported=None if reported is None else (reported.first_day, reported.last_day),
-        passed=sum(row.passed for row in rows),
+        passed=sum(sender.passed for sender in senders),
     )
 
 

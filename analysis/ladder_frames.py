@@ -5,7 +5,7 @@ counted mail is summed.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, cast, func, or_, select
@@ -17,7 +17,6 @@ from store.schema import (
     dns_snapshot,
     report,
     sender,
-    source,
     traffic,
     traffic_evidence,
 )
@@ -81,8 +80,10 @@ class ConsentRow(NamedTuple):
     evidence: dict[str, Any]
 
 
-def sender_days(connection: Connection, where: DomainRow, period: Period) -> tuple[SenderDay, ...]:
-    """Every sender's days by reporter; in order of sender, day, reporter."""
+def sender_days(
+    connection: Connection, where: DomainRow, period: Period, chosen: Collection[str]
+) -> tuple[SenderDay, ...]:
+    """The days of the senders with these keys by reporter; in order of sender, day, reporter."""
     table = traffic.c
     keys = (sender.c.key, table.day, table.reporter)
     figures = (
@@ -91,7 +92,9 @@ def sender_days(connection: Connection, where: DomainRow, period: Period) -> tup
         _sum(case((table.dkim_aligned, table.messages), else_=0)),
         _sum(case((and_(~_passed(), table.disposition.in_(HELD)), table.messages), else_=0)),
     )
-    rows = connection.execute(_of_senders((*keys, *figures), where, period).group_by(*keys))
+    ids = (sender.c.domain_id == where.id, sender.c.key.in_(sorted(chosen)))
+    wanted = table.sender_id.in_(select(sender.c.id).where(*ids))
+    rows = connection.execute(_of_senders((*keys, *figures), where, period).where(wanted).group_by(*keys))
     return tuple(sorted(SenderDay(*row) for row in rows))
 
 
@@ -127,24 +130,23 @@ class Excused(NamedTuple):
     unchecked: int
 
 
-def excused(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[str, str], Excused]:
-    """What proves nothing against an address, by (sender key, address)."""
+def excused(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[str, int], Excused]:
+    """What proves nothing against an address, by (sender key, source id)."""
     table = traffic_evidence.c
     failed = table.messages - table.dkim_aligned - table.spf_aligned
     unsigned = table.messages - table.dkim_aligned
-    joined = traffic_evidence.join(
-        sender, and_(sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id)
-    ).join(source, source.c.id == table.source_id)
+    named = and_(sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id)
+    joined = traffic_evidence.join(sender, named)
     wanted = (
         table.domain_id == where.id,
         table.day.between(period.first_day, period.last_day),
         table.authenticity != FAILED,
         or_(table.forward_override > 0, table.dkim_error > 0),
     )
-    keys = (sender.c.key, source.c.ip)
+    keys = (sender.c.key, table.source_id)
     figures = (_sum(_least(table.forward_override, failed)), _sum(_least(table.dkim_error, unsigned)))
     rows = connection.execute(select(*keys, *figures).select_from(joined).where(*wanted).group_by(*keys))
-    return {(key, ip): Excused(forwarded, unchecked) for key, ip, forwarded, unchecked in rows}
+    return {(key, source_id): Excused(*counts) for key, source_id, *counts in rows}
 
 
 def _least(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from analysis.bounds import lower_bound
 from analysis.coverage import WINDOW_DAYS
 from analysis.ladder_frames import Excused, NameRow, SenderDay
-from analysis.senders import Sender, Source
+from analysis.sender_frames import SourceFigures
+from analysis.senders import Sender
 from analysis.verdict import FAILING_MESSAGES, FAILING_SHARE, OURS
 
 # Receivers fail to check a few signatures (slow name servers). More than this share is a broken key.
@@ -107,26 +108,25 @@ def own_keys(senders: Iterable[Sender]) -> frozenset[str]:
     return frozenset(sender.key for sender in senders if sender.verdict in OURS)
 
 
+def partly_own(senders: Iterable[Sender]) -> frozenset[str]:
+    """The senders with at least one address that is the domain's own."""
+    return frozenset(sender.key for sender in senders if sender.own)
+
+
 def own_senders(
-    senders: Iterable[Sender], rows: Sequence[SenderDay], excused: Mapping[tuple[str, str], Excused]
+    senders: Iterable[Sender], rows: Sequence[SenderDay], excused: Mapping[tuple[str, int], Excused]
 ) -> tuple[OwnSender, ...]:
     """Every sender with an address that is the domain's own; the one with most failures first."""
     days: defaultdict[str, list[SenderDay]] = defaultdict(list)
     for row in rows:
         days[row.sender].append(row)
-    found = [
-        _own(sender, mine, days[sender.key], excused)
-        for sender in senders
-        if (mine := [source for source in sender.sources if source.verdict in OURS])
-    ]
+    found = [_own(sender, days[sender.key], excused) for sender in senders if sender.own]
     return tuple(sorted(found, key=lambda each: (-each.failed, -each.messages, each.key)))
 
 
-def _own(
-    sender: Sender, mine: Sequence[Source], days: Sequence[SenderDay], excused: Mapping[tuple[str, str], Excused]
-) -> OwnSender:
-    in_window = any(source.recent for source in mine)
-    figures = _recent(sender.key, mine, excused) if in_window else _last_seen(sender, days)
+def _own(sender: Sender, days: Sequence[SenderDay], excused: Mapping[tuple[str, int], Excused]) -> OwnSender:
+    in_window = any(source.recent for source in sender.own)
+    figures = _recent(sender.key, sender.own, excused) if in_window else _last_seen(sender, days)
     return OwnSender(
         key=sender.key,
         name=sender.name,
@@ -149,10 +149,10 @@ class _Figures(NamedTuple):
     unchecked: int = 0
 
 
-def _recent(key: str, mine: Sequence[Source], excused: Mapping[tuple[str, str], Excused]) -> _Figures:
+def _recent(key: str, mine: Sequence[SourceFigures], excused: Mapping[tuple[str, int], Excused]) -> _Figures:
     explained = unchecked = 0
     for each in mine:
-        found = excused.get((key, each.ip), Excused(0, 0))
+        found = excused.get((key, each.source_id), Excused(0, 0))
         explained += min(found.forwarded, each.recent - each.recent_passed)
         unchecked += found.unchecked
     messages = sum(each.recent for each in mine) - explained
@@ -195,7 +195,7 @@ def held(senders: Iterable[Sender], rows: Iterable[SenderDay], since_day: int) -
 
 
 def _fails_of_ours(sender: Sender) -> bool:
-    return any(source.verdict in OURS and source.passed < source.messages for source in sender.sources)
+    return any(source.passed < source.messages for source in sender.own)
 
 
 def subdomains(rows: Iterable[NameRow], own: frozenset[str], domain: str) -> tuple[Subdomain, ...]:

@@ -38,10 +38,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One address under a sender, in counted messages; `ip` is "" when reporters gave no usable address.
-
-    `recent*` are of the last RECENT_DAYS days of the period.
-    """
+    """One address under a sender, in counted messages; `ip` is "" when reporters gave no usable address."""
 
     ip: str
     ptr: str | None
@@ -50,9 +47,6 @@ class Source:
     judgement: Judgement
     messages: int
     passed: int
-    recent: int
-    recent_passed: int
-    recent_dkim: int
 
     @property
     def verdict(self) -> str:
@@ -75,8 +69,8 @@ class Sender:
     """One sender in a period, in counted messages. `dkim_aligned` and `spf_aligned` overlap.
 
     `split`: messages by verdict of their addresses, most first. `recent`, `recent_passed`: of the last RECENT_DAYS days
-    of the period. `reporters` and `days_seen` count distinct ones. `sources`: every address, most
-    messages first, when they were asked for.
+    of the period. `reporters` and `days_seen` count distinct ones. `own`: the addresses whose verdict is ours.
+    `sources`: every address, most messages first, when they were asked for.
     """
 
     key: str
@@ -96,6 +90,7 @@ class Sender:
     days_seen: int
     reporters: int
     repairs: tuple[Repair, ...]
+    own: tuple[SourceFigures, ...]
     sources: tuple[Source, ...]
 
     @property
@@ -241,6 +236,7 @@ def _sender(survey: _Survey, figures: SenderFigures, places: Mapping[int, Place]
         days_seen=figures.days,
         reporters=len(figures.reporters),
         repairs=_repairs(survey, pooled, split[0][0], recent),
+        own=tuple(row for row, judgement in judged if judgement.verdict in OURS),
         sources=() if places is None else tuple(_sources(places, judged)),
     )
 
@@ -383,15 +379,4 @@ def _sources(places: Mapping[int, Place], judged: _Judged) -> list[Source]:
 
 
 def _source(place: Place, row: SourceFigures, judgement: Judgement) -> Source:
-    return Source(
-        place.ip,
-        place.ptr,
-        place.country,
-        place.as_name,
-        judgement,
-        row.messages,
-        row.passed,
-        row.recent,
-        row.recent_passed,
-        row.recent_dkim,
-    )
+    return Source(place.ip, place.ptr, place.country, place.as_name, judgement, row.messages, row.passed)

@@ -275,11 +275,11 @@ def day_of(number: int) -> str:
     return datetime.fromtimestamp(number * DAY_SECONDS, UTC).date().isoformat()
 
 
-def test_own_mail_in_quarantine_sends_the_domain_one_step_down_today(sqlite_url: str) -> None:
+def test_own_mail_in_quarantine_sends_the_domain_one_step_down_today(store_url: str) -> None:
     last = FIRST + 69
-    small(sqlite_url, each=30, fail={last - 2: "quarantine"}, p="quarantine")
-    look(sqlite_url, "example.jp", NONE.replace("p=none", "p=quarantine", 1), day_of(FIRST), day_of(last))
-    found = advice(sqlite_url, "example.jp", day_of(last))
+    small(store_url, each=30, fail={last - 2: "quarantine"}, p="quarantine")
+    look(store_url, "example.jp", NONE.replace("p=none", "p=quarantine", 1), day_of(FIRST), day_of(last))
+    found = advice(store_url, "example.jp", day_of(last))
 
     assert (found.stage, found.next_stage, found.ready, found.step_down) == (
         "quarantine",
@@ -296,19 +296,19 @@ def test_own_mail_in_quarantine_sends_the_domain_one_step_down_today(sqlite_url:
     assert "p=quarantine; t=y; pct=0" in found.record_next.record
 
 
-def test_few_messages_need_no_failure_and_a_consent(sqlite_url: str) -> None:
+def test_few_messages_need_no_failure_and_a_consent(store_url: str) -> None:
     """The same sender seen on twelve of the days: so little can prove 78 % only."""
     last = FIRST + 69
     lines = {day: [line("192.0.2.1", 1, dkim=True, spf=True)] for day in range(FIRST, last + 1)}
     fill(
-        sqlite_url,
+        store_url,
         [report("example.jp", day, lines[day], org=f"r{day % 3}") for day in range(FIRST, last + 1, 3)],
         customers={"Shop": ["example.jp"]},
     )
-    look(sqlite_url, "example.jp", "v=DMARC1; p=quarantine; t=y; pct=0; rua=mailto:dmarc@{}", day_of(last))
-    before = advice(sqlite_url, "example.jp", day_of(last))
-    agree(sqlite_url, "example.jp", "quarantine", day=day_of(last))
-    after = advice(sqlite_url, "example.jp", day_of(last))
+    look(store_url, "example.jp", "v=DMARC1; p=quarantine; t=y; pct=0; rua=mailto:dmarc@{}", day_of(last))
+    before = advice(store_url, "example.jp", day_of(last))
+    agree(store_url, "example.jp", "quarantine", day=day_of(last))
+    after = advice(store_url, "example.jp", day_of(last))
 
     assert states(before)["G1"] == "unknown"
     assert (before.ready, after.ready) == (False, True)
