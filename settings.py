@@ -217,6 +217,8 @@ class Lookup(BaseModel):
     found_days: Positive = Field(30, description="Days after which a host name that was found is asked for again.")
     absent_days: Positive = Field(7, description="Days after which an address without a host name is asked for again.")
     failed_hours: Positive = Field(6, description="Hours after which a question that failed is asked again.")
+    domains_per_run: Positive = Field(5_000, description="Domains whose published records one run reads at most.")
+    domain_seconds_per_run: Positive = Field(600, description="Seconds after which a run stops reading records.")
 
 
 class OwnInfrastructure(BaseModel):

@@ -6,8 +6,9 @@ one that does not exist.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from analysis import sender_frames as frames
 from analysis.frames import Connection, Period, Scope
@@ -64,13 +65,21 @@ class Decided:
     contradiction: Contradiction | None
 
 
+class OwnAddress(NamedTuple):
+    """An address whose verdict is ours: counted messages of the period, and of its last days."""
+
+    source_id: int
+    total: Aligned
+    recent: Aligned
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """One sender in a period, in counted messages. `dkim_aligned` and `spf_aligned` overlap.
 
     `split`: messages by verdict of their addresses, most first. `recent`, `recent_passed`: of the last RECENT_DAYS days
-    of the period. `reporters` and `days_seen` count distinct ones. `sources`: every address, most
-    messages first, when they were asked for.
+    of the period. `reporters` and `days_seen` count distinct ones. `own`: the addresses whose verdict is ours.
+    `sources`: every address, most messages first, when they were asked for.
     """
 
     key: str
@@ -90,6 +99,7 @@ class Sender:
     days_seen: int
     reporters: int
     repairs: tuple[Repair, ...]
+    own: tuple[OwnAddress, ...]
     sources: tuple[Source, ...]
 
     @property
@@ -253,8 +263,15 @@ def _sender(survey: _Survey, mailer: _Mailer, places: Mapping[int, Place] | None
         days_seen=mailer.mail.whole.days,
         reporters=len(mailer.reporters),
         repairs=_repairs(survey, pooled, split[0][0], recent),
+        own=tuple(_own_addresses(judged)),
         sources=() if places is None else tuple(_sources(places, judged)),
     )
+
+
+def _own_addresses(judged: _Judged) -> Iterator[OwnAddress]:
+    for source_id, look, judgement in judged:
+        if judgement.verdict in OURS:
+            yield OwnAddress(source_id, look.total, look.recent)
 
 
 def _judged(survey: _Survey, mailer: _Mailer, pooled: Stream) -> _Judged:

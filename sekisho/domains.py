@@ -1,25 +1,63 @@
 """`sekisho domains`: whose domain is whose."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import settings
+from analysis import ladder
+from analysis.frames import Connection, Scope
+from ingest.session import tables_of
+from knowledge.tables import Tables
 from sekisho import shell
 from store import office
 
 app = typer.Typer(no_args_is_help=True, help="Say whose domain is whose, and list the domains.")
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A domain of the list: whose it is, and where it stands. `blockers` counts the gates that keep it from its step.
+
+    `ready` is None where it cannot be said, or where there is no next step.
+    """
+
+    id: int
+    name: str
+    customer: str | None
+    registered: bool
+    stage: str | None
+    next_stage: str | None
+    ready: bool | None
+    blockers: int
+
+
 @app.command("list")
 def list_(json_: shell.Json = False) -> None:
-    """List every domain that is registered or was seen in a report, with its customer.
+    """List every domain that is registered or was seen in a report: its customer, stage, and what blocks its next step.
 
     Example: sekisho domains list --json
     """
+    tables = tables_of(settings.load())
     with shell.reading() as connection:
-        rows = office.domains(connection)
-    shell.print_rows(rows, ("name", "customer", "registered"), json_)
+        rows = [_line(connection, each, tables) for each in office.domains(connection)]
+    shell.print_rows(rows, ("name", "customer", "registered", "stage", "next_stage", "ready", "blockers"), json_)
+
+
+def _line(connection: Connection, found: office.Domain, tables: Tables) -> Line:
+    advice = ladder.build(connection, Scope(None), found.name, tables, shell.now())
+    own = (found.id, found.name, found.customer, found.registered)
+    if advice is None:
+        return Line(*own, stage=None, next_stage=None, ready=None, blockers=0)
+    return Line(
+        *own,
+        stage=advice.stage,
+        next_stage=advice.next_stage,
+        ready=advice.ready,
+        blockers=len(advice.blockers),
+    )
 
 
 @app.command()

@@ -25,11 +25,12 @@ def lint(text: str, json_: shell.Json = False) -> None:
         return
     typer.echo(f"{linted.kind}: {'valid' if linted.valid else 'not valid'}")
     for finding in linted.findings:
-        typer.echo(_line(finding))
+        typer.echo(finding_line(finding))
     typer.echo(linted.corrected or "no corrected record: what to write cannot be known from the text")
 
 
-def _line(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
+    """A finding in both languages, for a terminal."""
     place = "" if finding.at is None else f" at {finding.at[0] + 1}-{finding.at[1]}"
     return f"{finding.severity} {finding.id}{place}: {finding.sentence('en')}\n  {finding.sentence('ja')}"
 
@@ -38,12 +39,13 @@ def _fields(linted: Linted) -> dict[str, Any]:
     return {
         "kind": linted.kind,
         "valid": linted.valid,
-        "findings": [_finding(each) for each in linted.findings],
+        "findings": [finding_fields(each) for each in linted.findings],
         "corrected": linted.corrected,
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_fields(finding: Finding) -> dict[str, Any]:
+    """A finding for JSON; `at` is its place (start, end) in the text, or None."""
     return {
         "id": finding.id,
         "severity": finding.severity,

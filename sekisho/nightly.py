@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 import settings
 from ingest.lookup import look_up_sources
 from ingest.mailboxes import MailboxOutcome, ingest_mailboxes
+from ingest.snapshots import take_snapshots
 from sekisho import heartbeat, logs, shell
 from sekisho.main import DONE, FAILED, LATER, USAGE, exit_code
 from settings import Settings
@@ -178,6 +179,11 @@ def _lookups(chosen: Settings, now: int) -> Told:
     return Told(", ".join(f"{name} {value}" for name, value in summary.items()))
 
 
+def _snapshots(chosen: Settings, now: int) -> Told:
+    summary = asdict(take_snapshots(chosen, now=now))
+    return Told(", ".join(f"{name} {value}" for name, value in summary.items()))
+
+
 def _backup(chosen: Settings, now: int) -> Told:
     keep = chosen.backup
     done = rotate(
@@ -193,5 +199,6 @@ def _backup(chosen: Settings, now: int) -> Told:
 STEPS: tuple[tuple[str, Step], ...] = (
     ("mailboxes", _mailboxes),
     ("lookups", _lookups),
+    ("snapshots", _snapshots),
     ("backup", _backup),
 )

@@ -64,6 +64,8 @@ OVERRIDES = (
 )
 ROLES = ("operator", "staff", "customer")
 DECISIONS = ("ours", "not-ours", "forwarder")
+# Steps of the ladder that a customer can consent to.
+CONSENT_STAGES = ("quarantine-test", "quarantine", "reject-test", "reject", "parked")
 
 
 def _one_of(column: str, words: tuple[str, ...], name: str) -> CheckConstraint:
@@ -282,6 +284,23 @@ sender_decision = Table(
     Column("withdrawn_at", BigInteger, nullable=True),
     _one_of("decision", DECISIONS, "decision"),
     Index("ix_sender_decision_domain_id_sender_key", "domain_id", "sender_key"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("domain_id", ForeignKey("domain.id"), nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("given_by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("recorded_by", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("withdrawn_by", Text, nullable=True),
+    Column("withdrawn_at", BigInteger, nullable=True),
+    _one_of("stage", CONSENT_STAGES, "stage"),
+    Index("ix_consent_domain_id_stage", "domain_id", "stage"),
 )
 
 record = Table(

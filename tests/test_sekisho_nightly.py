@@ -81,6 +81,7 @@ def test_the_steps_that_ship_read_first_and_copy_last() -> None:
 
     assert (names[0], names[-1]) == ("mailboxes", "backup")
     assert "lookups" in names
+    assert "snapshots" in names
 
 
 @pytest.mark.parametrize(("codes", "code"), [([0, 0], 0), ([], 0), ([0, 75], 75), ([75, 1, 0], 1), ([1, 2, 75], 2)])

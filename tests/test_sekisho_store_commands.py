@@ -99,15 +99,19 @@ def test_customers_and_their_domains_are_kept_and_listed(run: Run) -> None:
         "見本工業         ja        1",
     ]
     assert run(domains.app, "list").stdout.splitlines() == [
-        "name         customer  registered",
-        "example.jp   見本工業  yes",
-        "example.net  -         yes",
+        "name         customer  registered  stage  next_stage  ready  blockers",
+        "example.jp   見本工業  yes         -      -           -      0",
+        "example.net  -         yes         -      -           -      0",
     ]
     assert shown(run(domains.app, "list", "--json"))[1] == {
         "id": 2,
         "name": "example.net",
         "customer": None,
         "registered": True,
+        "stage": None,
+        "next_stage": None,
+        "ready": None,
+        "blockers": 0,
     }
 
 

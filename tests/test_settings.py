@@ -68,6 +68,8 @@ def test_without_a_file_every_option_has_its_default(folder: Path) -> None:
         "found_days": 30,
         "absent_days": 7,
         "failed_hours": 6,
+        "domains_per_run": 5_000,
+        "domain_seconds_per_run": 600,
     }
     assert settings.own_infrastructure.model_dump() == {"networks": (), "hosts": ()}
 

@@ -176,6 +176,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("mailbox IS NULL AND sha256 IS NULL"),
     )
     op.create_table(
+        "consent",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("domain_id", sa.Integer(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("given_by", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("recorded_by", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawn_by", sa.Text(), nullable=True),
+        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "stage IN ('quarantine-test', 'quarantine', 'reject-test', 'reject', 'parked')",
+            name=op.f("ck_consent_stage"),
+        ),
+        sa.ForeignKeyConstraint(["domain_id"], ["domain.id"], name=op.f("fk_consent_domain_domain_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
+    )
+    op.create_index("ix_consent_domain_id_stage", "consent", ["domain_id", "stage"], unique=False)
+    op.create_table(
         "dns_snapshot",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("domain_id", sa.Integer(), nullable=False),

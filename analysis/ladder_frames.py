@@ -1,0 +1,215 @@
+"""The SQL of the ladder: mail by sender, day and reporter, what DNS and reports said of the policy, and consents.
+
+The rules of analysis/frames.py hold here too: a domain of the scope is found by `sender_frames.domain_row`, and only
+counted mail is summed.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, cast, func, or_, select
+
+from analysis.frames import FAILED, IN_FORCE, Period
+from analysis.sender_frames import DomainRow
+from store.schema import (
+    consent,
+    dns_snapshot,
+    report,
+    sender,
+    traffic,
+    traffic_evidence,
+)
+
+FORWARDS = ("forwarded", "mailing_list", "trusted_forwarder")
+HELD = ("quarantine", "reject")
+
+
+class SenderDay(NamedTuple):
+    """One sender's counted messages on one day as one reporter saw them; `held`: failing, quarantined or rejected."""
+
+    sender: str
+    day: int
+    reporter: str
+    messages: int
+    passed: int
+    dkim_aligned: int
+    held: int
+
+
+class NameRow(NamedTuple):
+    """One sender's counted messages under one name in From; `explained`: failing, and the receiver says forwarded."""
+
+    header_from: str
+    sender: str
+    messages: int
+    passed: int
+    explained: int
+
+
+class PolicyRow(NamedTuple):
+    """A policy that counted reports name, and the first and last day of those reports."""
+
+    p: str
+    sp: str
+    np: str | None
+    testing: str | None
+    pct: int | None
+    first_day: int
+    last_day: int
+
+
+class SnapshotRow(NamedTuple):
+    """What DNS said at one name, from when to when (epoch seconds); see store/snapshots.py for the words."""
+
+    kind: str
+    name: str
+    state: str
+    content: str | None
+    first_seen_at: int
+    last_seen_at: int
+
+
+class ConsentRow(NamedTuple):
+    """A consent that holds. `evidence` is what was known when it was written down."""
+
+    stage: str
+    by: str
+    note: str
+    at: int
+    evidence: dict[str, Any]
+
+
+def sender_days(
+    connection: Connection, where: DomainRow, period: Period, chosen: Collection[str]
+) -> tuple[SenderDay, ...]:
+    """The days of the senders with these keys by reporter; in order of sender, day, reporter."""
+    table = traffic.c
+    keys = (sender.c.key, table.day, table.reporter)
+    figures = (
+        _sum(table.messages),
+        _sum(case((_passed(), table.messages), else_=0)),
+        _sum(case((table.dkim_aligned, table.messages), else_=0)),
+        _sum(case((and_(~_passed(), table.disposition.in_(HELD)), table.messages), else_=0)),
+    )
+    ids = (sender.c.domain_id == where.id, sender.c.key.in_(sorted(chosen)))
+    wanted = table.sender_id.in_(select(sender.c.id).where(*ids))
+    rows = connection.execute(_of_senders((*keys, *figures), where, period).where(wanted).group_by(*keys))
+    return tuple(sorted(SenderDay(*row) for row in rows))
+
+
+def sender_names(connection: Connection, where: DomainRow, period: Period) -> tuple[NameRow, ...]:
+    """Every sender's mail by the name in From; in order of name and sender."""
+    table = traffic.c
+    keys = (table.header_from, sender.c.key)
+    figures = (
+        _sum(table.messages),
+        _sum(case((_passed(), table.messages), else_=0)),
+        _sum(case((and_(~_passed(), table.override.in_(FORWARDS)), table.messages), else_=0)),
+    )
+    rows = connection.execute(_of_senders((*keys, *figures), where, period).group_by(*keys))
+    return tuple(sorted(NameRow(*row) for row in rows))
+
+
+def list_messages(connection: Connection, where: DomainRow, period: Period) -> int:
+    """Failing messages of which receivers say that a mailing list passed them on."""
+    table = traffic.c
+    listed = (~_passed(), table.override == "mailing_list")
+    found = connection.execute(_of_senders((_sum(table.messages),), where, period).where(*listed)).scalar_one()
+    return int(found)
+
+
+class Excused(NamedTuple):
+    """Messages of one address that prove nothing against it.
+
+    forwarded: failing, and the receiver took them for forwarded or list mail. unchecked: not aligned by DKIM, with a
+    signature of the domain that the receiver could not check.
+    """
+
+    forwarded: int
+    unchecked: int
+
+
+def excused(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[str, int], Excused]:
+    """What proves nothing against an address, by (sender key, source id)."""
+    table = traffic_evidence.c
+    failed = table.messages - table.dkim_aligned - table.spf_aligned
+    unsigned = table.messages - table.dkim_aligned
+    named = and_(sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id)
+    joined = traffic_evidence.join(sender, named)
+    wanted = (
+        table.domain_id == where.id,
+        table.day.between(period.first_day, period.last_day),
+        table.authenticity != FAILED,
+        or_(table.forward_override > 0, table.dkim_error > 0),
+    )
+    keys = (sender.c.key, table.source_id)
+    figures = (_sum(_least(table.forward_override, failed)), _sum(_least(table.dkim_error, unsigned)))
+    rows = connection.execute(select(*keys, *figures).select_from(joined).where(*wanted).group_by(*keys))
+    return {(key, source_id): Excused(*counts) for key, source_id, *counts in rows}
+
+
+def _least(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
+    return case((one <= other, one), else_=other)
+
+
+def report_days(connection: Connection, where: DomainRow, period: Period) -> Period | None:
+    """From the first day of the oldest counted report that touches the period to the last day of the newest."""
+    found = select(func.min(report.c.first_day), func.max(report.c.last_day)).where(*_reported(where, period))
+    first, last = connection.execute(found).one()
+    return None if first is None else Period(first, last)
+
+
+def policies(connection: Connection, where: DomainRow, period: Period) -> tuple[PolicyRow, ...]:
+    """The policies that counted reports of the period name, the one named last first."""
+    table = report.c
+    keys = (table.p, table.sp, table.np, table.testing, table.pct)
+    days = (func.min(table.first_day), func.max(table.last_day))
+    rows = connection.execute(select(*keys, *days).where(*_reported(where, period)).group_by(*keys))
+    found = (PolicyRow(*row) for row in rows)
+    return tuple(sorted(found, key=lambda row: (-row.last_day, -row.first_day, row.p, row.sp)))
+
+
+def snapshots(connection: Connection, where: DomainRow) -> tuple[SnapshotRow, ...]:
+    """Everything that DNS said about the domain, oldest first."""
+    columns = [dns_snapshot.c[name] for name in SnapshotRow._fields]
+    rows = connection.execute(select(*columns).where(dns_snapshot.c.domain_id == where.id).order_by(dns_snapshot.c.id))
+    return tuple(SnapshotRow(*row) for row in rows)
+
+
+def consents(connection: Connection, where: DomainRow) -> dict[str, ConsentRow]:
+    """The consents that hold, by stage."""
+    table = consent.c
+    columns = (table.stage, table.given_by, table.note, table.recorded_at, table.evidence)
+    holding = (table.domain_id == where.id, table.withdrawn_at.is_(None))
+    rows = connection.execute(select(*columns).where(*holding).order_by(table.recorded_at, table.id))
+    return {row.stage: ConsentRow(*row[:-1], json.loads(row.evidence)) for row in rows}
+
+
+def _passed() -> ColumnElement[bool]:
+    return or_(traffic.c.dkim_aligned, traffic.c.spf_aligned)
+
+
+def _of_senders(columns: Sequence[ColumnElement[Any]], where: DomainRow, period: Period) -> Select[Any]:
+    named = and_(sender.c.domain_id == traffic.c.domain_id, sender.c.id == traffic.c.sender_id)
+    counted = (
+        traffic.c.domain_id == where.id,
+        traffic.c.day.between(period.first_day, period.last_day),
+        traffic.c.authenticity != FAILED,
+    )
+    return select(*columns).select_from(traffic.join(sender, named)).where(*counted)
+
+
+def _reported(where: DomainRow, period: Period) -> tuple[ColumnElement[bool], ...]:
+    return (
+        report.c.domain_id == where.id,
+        report.c.last_day >= period.first_day,
+        report.c.first_day <= period.last_day,
+        report.c.standing == IN_FORCE,
+        report.c.authenticity != FAILED,
+    )
+
+
+def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
+    # PostgreSQL sums bigint to numeric, which arrives as Decimal.
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)

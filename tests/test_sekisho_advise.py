@@ -1,0 +1,88 @@
+"""`sekisho advise`, `sekisho consent`, `sekisho replay` and the list of domains, as programs."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+from published_dns import publish
+from store_builder import DAY_SECONDS, fill, line, report
+
+PROGRAM = "from sekisho.main import main; main()"
+RECORD = "v=DMARC1; p=quarantine; t=y; pct=0; sp=none; np=none; rua=mailto:dmarc@example.jp"
+FIELDS = ["domain", "stage", "next_stage", "ready", "gates", "blockers", "record_now", "record_next"]
+REPORTERS = ("one.example", "two.example", "three.example")
+
+
+@pytest.fixture
+def url(sqlite_url: str) -> str:
+    """A store with seventy days of one sender's mail that passes, up to yesterday, and one look at DNS."""
+    today = int(time.time()) // DAY_SECONDS
+    mail = [line("192.0.2.1", 2, dkim=True, spf=True)]
+    reports = [report("example.jp", today - back, mail, org=org) for back in range(1, 71) for org in REPORTERS]
+    fill(sqlite_url, reports, customers={"Shop": ["example.jp"]})
+    publish(sqlite_url, "example.jp", RECORD, at=int(time.time()))
+    return sqlite_url
+
+
+def sekisho(url: str, *words: str, language: str = "en") -> str:
+    environment = {**os.environ, "SEKISHO_DATABASE_URL": url, "SEKISHO_LANGUAGE": language}
+    command = [sys.executable, "-c", PROGRAM, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def answered(url: str, *words: str) -> Any:
+    return json.loads(sekisho(url, *words, "--json"))
+
+
+def test_the_customers_consent_makes_the_step_ready(url: str) -> None:
+    sekisho(url, "decide", "example.jp", "test:192.0.2.1", "ours", "--note", "asked")
+    before = answered(url, "advise", "example.jp")
+    sekisho(url, "consent", "example.jp", "quarantine", "--by", "Web staff", "--note", "mail of today")
+    after = answered(url, "advise", "example.jp")
+    sekisho(url, "consent", "example.jp", "quarantine", "--withdraw")
+    withdrawn = answered(url, "advise", "example.jp")
+
+    assert list(before) == [*FIELDS, "spf_next", "consent", "as_of"]
+    assert (before["stage"], before["next_stage"], before["record_now"]) == ("quarantine-test", "quarantine", RECORD)
+    assert (before["ready"], before["blockers"], before["consent"]) == (False, ["G3"], None)
+    assert (after["ready"], after["blockers"]) == (True, [])
+    assert (after["consent"]["stage"], after["consent"]["by"]) == ("quarantine", "Web staff")
+    assert after["record_next"] == "v=DMARC1; p=quarantine; sp=none; np=none; rua=mailto:dmarc@example.jp"
+    assert (withdrawn["ready"], withdrawn["consent"]) == (False, None)
+
+
+def test_every_gate_says_its_reason_in_both_languages(url: str) -> None:
+    gates = answered(url, "advise", "example.jp")["gates"]
+
+    assert [gate["gate"] for gate in gates] == ["G0", "G1", "G2", "G3", "G4", "G5", "Parked", "Back"]
+    assert all(list(gate) == ["gate", "state", "why", "figures"] for gate in gates)
+    assert all(gate["why"]["en"] and gate["why"]["ja"] and gate["why"]["en"] != gate["why"]["ja"] for gate in gates)
+
+
+def test_the_list_of_domains_says_stage_readiness_and_blockers(url: str) -> None:
+    (row,) = answered(url, "domains", "list")
+
+    assert (row["name"], row["stage"], row["next_stage"]) == ("example.jp", "quarantine-test", "quarantine")
+    assert (row["ready"], row["blockers"]) == (False, 1)
+
+
+def test_a_replay_names_its_policy_period_and_limits(url: str) -> None:
+    found = answered(url, "replay", "example.jp", "--policy", "reject", "--sp", "none", "--adkim", "s")
+
+    assert found["policy"] == "v=DMARC1; p=reject; sp=none; adkim=s"
+    assert (found["messages"], found["delivered"], found["quarantined"]) == (420, 420, 0)
+    assert (found["rejectable"], found["senders"]) == ({"certain": 0, "possible": 0}, [])
+    assert found["agreement"] == {"agreed": 420, "overridden": 0, "differing": 0, "share": 1.0}
+    assert len(found["limits"]) == 4
+
+
+def test_the_words_on_the_screen_are_in_the_chosen_language(url: str) -> None:
+    assert "正規のメールで隔離または拒否されたものはありません。" in sekisho(url, "advise", "example.jp", language="ja")
+    assert "p=quarantine; sp=none" in sekisho(url, "advise", "example.jp")
+    assert "本文の送信前に拒否された" in sekisho(url, "replay", "example.jp", "--policy", "reject", language="ja")
