@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case
 
 from analysis.frames import FAILED, IN_FORCE, Period
 from analysis.sender_frames import DomainRow
+from store.evidence import MARKS
 from store.schema import (
     consent,
     dns_snapshot,
@@ -133,24 +134,25 @@ class Excused(NamedTuple):
 def excused(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[str, int], Excused]:
     """What proves nothing against an address, by (sender key, source id)."""
     table = traffic_evidence.c
-    failed = table.messages - table.dkim_aligned - table.spf_aligned
-    unsigned = table.messages - table.dkim_aligned
+    forwarded = and_(_marked("forward_override"), ~_marked("dkim_aligned"), ~_marked("spf_aligned"))
+    unchecked = and_(_marked("dkim_error"), ~_marked("dkim_aligned"))
     named = and_(sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id)
     joined = traffic_evidence.join(sender, named)
     wanted = (
         table.domain_id == where.id,
         table.day.between(period.first_day, period.last_day),
         table.authenticity != FAILED,
-        or_(table.forward_override > 0, table.dkim_error > 0),
+        or_(forwarded, unchecked),
     )
     keys = (sender.c.key, table.source_id)
-    figures = (_sum(_least(table.forward_override, failed)), _sum(_least(table.dkim_error, unsigned)))
+    figures = (_sum(case((proof, table.messages), else_=0)) for proof in (forwarded, unchecked))
     rows = connection.execute(select(*keys, *figures).select_from(joined).where(*wanted).group_by(*keys))
     return {(key, source_id): Excused(*counts) for key, source_id, *counts in rows}
 
 
-def _least(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
-    return case((one <= other, one), else_=other)
+def _marked(name: str) -> ColumnElement[bool]:
+    """That a row of `traffic_evidence` has this mark."""
+    return traffic_evidence.c.marks.bitwise_and(MARKS[name]) > 0
 
 
 def report_days(connection: Connection, where: DomainRow, period: Period) -> Period | None:
