@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from ingest import spf_tree, tree_walk
 from ingest.questions import SILENT, Questions, Texts
-from ingest.resolver import ABSENT, Answer, Resolver, ask_all
+from ingest.resolver import ABSENT, Answer, Resolver, ask_all, finished
 from ingest.session import tables_of
 from ingest.tree_walk import Step, Walk
 from knowledge.names import a_label
@@ -126,7 +126,7 @@ def look_at(options: Lookup, subject: Subject) -> Look:
     async def look() -> Look:
         return await _look(Questions(resolver, {}, asyncio.Semaphore(options.at_once)), subject)
 
-    return asyncio.run(look())
+    return finished(look)
 
 
 def _listed(tables: Tables) -> tuple[str, ...]:
