@@ -12,7 +12,7 @@ def a_label(text: str) -> str | None:
 
     Underscores are allowed, as in names that reporters really send; spaces around and one final dot are dropped.
     """
-    name = text.strip().rstrip(".").lower()
+    name = text.strip().removesuffix(".").lower()
     if not name.isascii():
         try:
             name = idna.encode(name, uts46=True).decode("ascii")

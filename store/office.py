@@ -10,9 +10,9 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import idna
 from sqlalchemy import Connection, func, insert, select, update
 
+from knowledge.names import a_label as canonical
 from store.engine import StoreError
 from store.ledger import raise_generation
 from store.schema import audit as audit_table
@@ -166,13 +166,8 @@ def audit(
 
 def a_label(name: str) -> str:
     """A domain name as lower-case A-labels without the last dot (RFC 5890). Raises OfficeError."""
-    written = name.strip()
-    try:
-        ascii_name = written.lower() if written.isascii() else idna.encode(written, uts46=True).decode()
-    except idna.IDNAError:
-        ascii_name = ""
-    bare = ascii_name.removesuffix(".")
-    if not _HOST_NAME.fullmatch(bare):
+    bare = canonical(name)
+    if bare is None or not _HOST_NAME.fullmatch(bare):
         raise OfficeError(f"{name!r} is not a domain name; write it like example.jp")
     return bare
 
