@@ -1,7 +1,7 @@
 """What every test shares: a clean environment, the corpus, and what a test may need of the machine.
 
-A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_cyrus, requires_nsd or
-requires_corpus is left out with a sentence where that is missing; with CI=true it fails instead. Servers are started
+A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_cyrus, requires_nsd,
+requires_paper or requires_corpus is left out with a sentence where that is missing; with CI=true it fails instead. Servers are started
 by the servers_*.py beside this file.
 """
 
@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,10 @@ def _has_cyrus() -> bool:
     return os.geteuid() == 0 and bool(tools) and Path("/usr/lib/x86_64-linux-gnu").is_dir()
 
 
+def _has_paper() -> bool:
+    return bool(shutil.which("pdftoppm") and find_library("pango-1.0"))
+
+
 def _has_corpus() -> bool:
     return (CORPUS / "EXPECTED.json").is_file()
 
@@ -58,6 +63,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "requires_dovecot": (_has_dovecot, "Dovecot is not installed: apt-get install dovecot-imapd"),
     "requires_cyrus": (_has_cyrus, "Cyrus needs root, apt-get and dpkg on Debian for amd64"),
     "requires_nsd": (_has_nsd, "The name server NSD is not installed: apt-get install nsd"),
+    "requires_paper": (_has_paper, "Pango and Poppler are not installed: apt-get install libpango-1.0-0 poppler-utils"),
     "requires_corpus": (_has_corpus, f"there is no corpus in {CORPUS}: put its folder into SEKISHO_CORPUS"),
 }
 

@@ -1,0 +1,242 @@
+"""The monthly report on paper: numbers of `analysis.report` -> one self-contained HTML page -> PDF.
+
+Charts are those of the screen, drawn as SVG. Nothing is fetched: no font, no picture, no address of the page.
+https://doc.courtbouillon.org/weasyprint/stable/
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from functools import cache, partial
+from typing import Any
+
+import vl_convert
+from babel.dates import format_date
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis import gates
+from analysis.gates import Gate, Sentence
+from analysis.ladder import Advice
+from analysis.report import DomainReport, MonthlyReport
+from analysis.report_frames import Act
+from analysis.senders import Sender
+from analysis.stages import Stage
+from dashboard import charts
+from dashboard.text import plain
+from wording import Translator, forms, later, translator
+
+FONTS = "Noto Sans CJK JP"
+_CHART_WIDTH, _CHART_HEIGHT = 620, 150
+
+STAGES = {
+    Stage.NO_RECORD: later("no DMARC record"),
+    Stage.NONE: later("watching only (p=none)"),
+    Stage.QUARANTINE_TEST: later("test of quarantine (t=y)"),
+    Stage.QUARANTINE: later("quarantine (p=quarantine)"),
+    Stage.REJECT_TEST: later("test of reject (t=y)"),
+    Stage.REJECT: later("reject (p=reject)"),
+    Stage.PARKED: later("no mail at all (p=reject)"),
+}
+VERDICTS = {
+    "ours-ok": later("yours, set up well"),
+    "ours-fix": later("yours, needs a repair"),
+    "forwarded": later("forwarded"),
+    "bounce": later("automatic reply"),
+    "candidate": later("yours? Please tell us"),
+    "impostor": later("somebody else"),
+    "unknown": later("unknown"),
+}
+# What a gate says to staff with a command in it, said to a customer.
+FOR_CUSTOMERS = {
+    gates.NOT_LOOKED: later("We still have to read your records in DNS."),
+    gates.LOOKED_PARTLY: later("Your records in DNS could not all be read (%(names)s). We look again."),
+    gates.RECORD_ERRORS: later("The records have errors (%(errors)s). Please correct them as shown below."),
+    gates.UNREVIEWED: later("What %(count)s senders are is not settled yet (%(names)s)."),
+    gates.NO_CONSENT: later("Your consent to “%(stage)s” is needed."),
+}
+DECISIONS = {"ours": later("is ours"), "not-ours": later("is not ours"), "forwarder": later("only forwards")}
+
+
+def html(report: MonthlyReport, language: str) -> str:
+    """The report as one HTML page that can be mailed: all of it is inside, and every foreign text is escaped."""
+    words = translator(language)
+    return (
+        _templates()
+        .get_template("monthly.html")
+        .render(
+            report=report,
+            language=language,
+            month=month(report, language),
+            verdict=verdict(report, language),
+            _=words,
+            number=partial(forms.number, language),
+            share=lambda rate: forms.share(language, rate.passed, rate.messages),
+            day=partial(forms.day, language),
+            moment=forms.moment,
+            standing=partial(standing, language=language),
+            condition=partial(condition, language=language),
+            stage=lambda found: words(STAGES[found]) if found else words("not known yet"),
+            assessment=lambda found, sender: words(VERDICTS["ours-fix" if sender in found.failing else sender.verdict]),
+            act=partial(act_words, language=language),
+            trend=partial(_trend, language=language),
+        )
+    )
+
+
+def pdf(report: MonthlyReport, language: str) -> bytes:
+    """The same report as PDF/UA with its fonts inside. Takes about two seconds the first time, then half of one."""
+    import weasyprint  # takes half a second, which no other command should pay
+
+    nothing = weasyprint.urls.URLFetcher(allowed_protocols=["data"])
+    drawn: bytes = weasyprint.HTML(string=html(report, language), url_fetcher=nothing).write_pdf(pdf_variant="pdf/ua-1")
+    return drawn
+
+
+def month(report: MonthlyReport, language: str) -> str:
+    """The report's month: `2026年10月`, `October 2026`."""
+    first: date = forms.as_date(report.period.first_day)
+    return format_date(first, "y年M月" if language == "ja" else "MMMM y", locale=language)
+
+
+# ---- What the first page says
+
+
+def verdict(report: MonthlyReport, language: str) -> str:
+    """Everything in one sentence."""
+    _ = translator(language)
+    if not report.domains:
+        return _("No domain is assigned to you yet, so there is nothing to report.")
+    if len(report.domains) == 1:
+        return _one(report.domains[0], _)
+    return _many(report.domains, _)
+
+
+def _one(found: DomainReport, _: Translator) -> str:
+    advice = found.advice
+    if not found.rate.messages:
+        return _("No report told of mail of %(domain)s in this month.", domain=found.domain)
+    if advice.step_down:
+        return _("Act today: own mail of %(domain)s was held up or refused.", domain=found.domain)
+    if advice.ready:
+        return _("%(domain)s can take the next step now: %(stage)s.", domain=found.domain, stage=_next_words(advice, _))
+    if advice.stage in (Stage.REJECT, Stage.PARKED):
+        return _("%(domain)s is fully protected.", domain=found.domain)
+    if advice.ready is False:
+        return _(
+            "%(domain)s is not ready for the next step yet: %(count)s points are open.",
+            domain=found.domain,
+            count=len(advice.blockers),
+        )
+    return _("It cannot be said yet whether the next step is safe for %(domain)s.", domain=found.domain)
+
+
+def _many(domains: Iterable[DomainReport], _: Translator) -> str:
+    found = list(domains)
+    return _(
+        "Of %(all)s domains, %(protected)s are fully protected, %(ready)s can take the next step now, "
+        "%(urgent)s need action today, and %(waiting)s have open points or too few reports.",
+        all=len(found),
+        protected=_count(found, _is_protected),
+        ready=_count(found, _is_ready),
+        urgent=_count(found, lambda each: each.advice.step_down),
+        waiting=_count(found, lambda each: not (_is_protected(each) or _is_ready(each) or each.advice.step_down)),
+    )
+
+
+def _count(domains: list[DomainReport], holds: Callable[[DomainReport], bool]) -> int:
+    return sum(1 for each in domains if holds(each))
+
+
+def _is_protected(found: DomainReport) -> bool:
+    return found.advice.stage in (Stage.REJECT, Stage.PARKED) and not found.advice.step_down
+
+
+def _is_ready(found: DomainReport) -> bool:
+    return found.advice.ready is True and not found.advice.step_down and not _is_protected(found)
+
+
+def _next_words(advice: Advice, _: Translator) -> str:
+    return _(STAGES[advice.next_stage]) if advice.next_stage else _("none")
+
+
+# ---- A domain's next step
+
+
+def standing(found: DomainReport, *, language: str) -> str:
+    """Whether the next step can be taken, in a few words."""
+    _ = translator(language)
+    if found.advice.step_down:
+        return _("act today")
+    if found.advice.next_stage is None or _is_protected(found):
+        return _("protected") if _is_protected(found) else _("cannot be said yet")
+    words = {True: _("can be taken now"), False: _("not yet"), None: _("cannot be said yet")}
+    return words[found.advice.ready]
+
+
+def condition(found: DomainReport, *, language: str) -> list[str]:
+    """What has to be so before the next step: the sentence of each gate that blocks it, with its first possible day."""
+    return [_with_day(gate, found.advice, language) for gate in found.advice.blockers]
+
+
+def _with_day(gate: Gate, advice: Advice, language: str) -> str:
+    _ = translator(language)
+    words = " ".join(_customer_words(sentence, _) for sentence in gate.why)
+    earliest = earliest_day(gate, advice)
+    if earliest is None:
+        return words
+    return _("%(sentence)s Not before %(day)s.", sentence=words, day=forms.day(language, earliest))
+
+
+def _customer_words(sentence: Sentence, _: Translator) -> str:
+    return _(FOR_CUSTOMERS.get(sentence.key, sentence.key), **dict(sentence.values))
+
+
+def earliest_day(gate: Gate, advice: Advice) -> int | None:
+    """The first UTC day on which a gate that only needs time can pass; None where something else is missing."""
+    waited: Any = dict(gate.why[0].values) if gate.why else {}
+    if "days" not in waited or "needed" not in waited:
+        return None
+    return advice.as_of + max(1, int(waited["needed"]) - int(waited["days"]) + 1)
+
+
+# ---- Parts
+
+
+def act_words(act: Act, senders: Iterable[Sender], *, language: str) -> str:
+    """A decision or consent in words; a sender by its name where it sent mail in the month."""
+    _ = translator(language)
+    names = {sender.key: sender.name for sender in senders}
+    if act.kind == "consent":
+        stage = _(STAGES[Stage(act.word)])
+        return _("Consent withdrawn: %(stage)s", stage=stage) if act.withdrawn else _("Consent: %(stage)s", stage=stage)
+    said = _("%(sender)s: %(decision)s", sender=names.get(act.subject, act.subject), decision=_(DECISIONS[act.word]))
+    return _("Withdrawn: %(decision)s", decision=said) if act.withdrawn else said
+
+
+def _trend(found: DomainReport, *, language: str) -> Markup:
+    """The alignment chart of the screen as SVG. Its texts are our words and dates; vl-convert escapes them."""
+    spec = {
+        **charts.alignment_by_day(found.days, language),
+        "width": _CHART_WIDTH,
+        "height": _CHART_HEIGHT,
+        "config": {"font": FONTS, "axis": {"labelFontSize": 10}, "legend": {"labelFontSize": 10}},
+    }
+    return Markup(vl_convert.vegalite_to_svg(spec))  # noqa: S704 the chart holds no foreign text
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_visible,
+    )
+
+
+def _visible(value: object) -> object:
+    """A text without characters that hide or turn around what stands beside them; several records keep their lines."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "\n".join(map(plain, value.split("\n")))
