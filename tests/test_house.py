@@ -245,6 +245,24 @@ def test_every_package_that_the_product_imports_is_asked_for_by_name() -> None:
     assert {package for package in foreign if asked.isdisjoint(map(canonicalize_name, sources[package]))} == set()
 
 
+# Read by another package, and not imported: SQLAlchemy's driver, the zones of zoneinfo.
+NOT_IMPORTED = {"psycopg", "tzdata"}
+
+
+def test_every_package_that_is_asked_for_is_used_and_its_licence_listed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = re.findall(r"(?m)^\| ([A-Za-z0-9-]+) \| .+ \| .+ \|$", (ROOT / "docs" / "DEPENDENCIES.md").read_text())
+    groups = [project["project"]["dependencies"], *project["dependency-groups"].values()]
+    asked = {canonicalize_name(Requirement(each).name) for group in groups for each in group}
+    assert {canonicalize_name(name) for name in listed if name != "package"} == asked
+
+    taken = {package for room in ARROWS for name in rooms(room) for package in imported(name)}
+    sources = packages_distributions()
+    used = {canonicalize_name(name) for package in taken for name in sources.get(package, ())}
+    run_time = {canonicalize_name(Requirement(each).name) for each in groups[0]}
+    assert run_time - used == NOT_IMPORTED
+
+
 def test_the_architecture_fits_on_a_hundred_lines() -> None:
     assert len((ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8").splitlines()) <= 100
 
