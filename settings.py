@@ -17,7 +17,16 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
@@ -112,11 +121,40 @@ def _host_name(text: str) -> str:
     return name
 
 
+def _report_address(text: str) -> str:
+    local, at, host = text.strip().rpartition("@")
+    if not text.strip():
+        return ""
+    if not at or not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", local):
+        raise ValueError("must be empty or a mail address like dmarc@example.jp")
+    return f"{local}@{_host_name(host)}"
+
+
 def _authserv_id(text: str) -> str:
     name = text.strip().lower()
     if not re.fullmatch(r"[a-z0-9_.-]+", name):
         raise ValueError("no authserv-id")
     return name
+
+
+def _issuer(value: str) -> str:
+    parts = urlsplit(value)
+    here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if value and ((parts.scheme != "https" and not here) or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError("must be empty or the provider's https address, as its tokens write it")
+    return value
+
+
+def _client_id(value: str, other: ValidationInfo) -> str:
+    if other.data.get("issuer") and not value:
+        raise ValueError("is needed beside an issuer")
+    return value
+
+
+def _claim_value(text: str) -> str:
+    if not text.strip():
+        raise ValueError("empty")
+    return text.strip()
 
 
 def _ping_url(value: str) -> str:
@@ -128,6 +166,39 @@ def _ping_url(value: str) -> str:
     if value and (not usable or parts.query or parts.fragment):
         raise ValueError("must be empty or an http(s) address without ? and #")
     return value.rstrip("/")
+
+
+def _addresses(value: str) -> str:
+    if any(not re.match(r"[A-Za-z0-9+]+://.", address) for address in value.split()):
+        raise ValueError("must be empty or addresses like mailtos://USER:PASSWORD@HOST with blanks between")
+    return value
+
+
+def _customer_addresses(value: str) -> str:
+    for line in filter(str.strip, value.splitlines()):
+        name, _, addresses = line.partition(" = ")
+        if not name.strip() or not addresses.strip():
+            raise ValueError("must be empty or lines like: Example Trading = mailtos://USER:PASSWORD@HOST")
+        _addresses(addresses)
+    return value
+
+
+def _mail_address(text: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}", text))
+
+
+def _recipients(value: str) -> str:
+    for line in filter(str.strip, value.splitlines()):
+        name, _, address = line.partition(" = ")
+        if not name.strip() or not _mail_address(address.strip()):
+            raise ValueError("must be empty or lines like: Example Trading = owner@example.jp")
+    return value
+
+
+def _sender(value: str) -> str:
+    if value and not _mail_address(value):
+        raise ValueError("must be empty or a mail address like dmarc@example.jp")
+    return value
 
 
 NameServers = Annotated[
@@ -142,6 +213,7 @@ HostNames = Annotated[
 AuthservIds = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_each(_authserv_id, "names of mail servers like mx.example.jp"))
 ]
+ClaimValues = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_each(_claim_value, "texts"))]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -185,6 +257,37 @@ class Dashboard(BaseModel):
     )
     session_idle_minutes: Positive = Field(30, description="Minutes without a click after which a login ends.")
     session_hours: Positive = Field(12, description="Hours after which a login ends in any case.")
+
+
+class OpenIdConnect(BaseModel):
+    """Login through an OpenID provider, beside passwords; without an issuer there is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: Annotated[str, AfterValidator(_issuer)] = Field(
+        "", description="Address of the provider, exactly as it calls itself; empty for no such login."
+    )
+    client_id: Annotated[str, AfterValidator(_client_id)] = Field(
+        "", validate_default=True, description="Id under which Sekisho is registered at the provider."
+    )
+    client_secret: str = Field(
+        "",
+        repr=False,
+        json_schema_extra={"secret": True},
+        description="Secret of that client; empty for a public client.",
+    )
+    button: str = Field("", description="Words of the button on the login page; empty for ready ones.")
+    scopes: ClaimValues = Field(
+        ("openid", "profile", "email"), description="Scopes to ask for; some providers need one for the role's claim."
+    )
+    name_claim: str = Field("preferred_username", description="Claim that names a new account.")
+    role_claim: str = Field("groups", description="Claim, a text or a list of texts, that gives a person its role.")
+    operator_values: ClaimValues = Field((), description="Values of that claim that make a person an operator.")
+    staff_values: ClaimValues = Field((), description="Values of that claim that make a person staff.")
+    customer_values: ClaimValues = Field((), description="Values of that claim that make a person a customer.")
+    customer_claim: str = Field(
+        "organization", description="Claim that names the customer, as Sekisho calls it or its files do."
+    )
 
 
 class Knowledge(BaseModel):
@@ -252,6 +355,49 @@ class Backup(BaseModel):
     keep_weekly: Positive = Field(4, description="Weeks, this one included, whose newest copy is kept.")
 
 
+# Signatures in use are looked for in the records of a month, and a seasonal sender in the roll-ups of a year.
+FEWEST_RECORD_DAYS, FEWEST_ROLLUP_DAYS = 60, 400
+
+
+class Retention(BaseModel):
+    """How long things are kept. Every night deletes what is too old, and so does `sekisho db prune`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    originals_days: Annotated[int, Field(ge=0)] = Field(
+        0, description="Days that messages are kept as they came, from when they were stored; 0 keeps them for ever."
+    )
+    records_days: Annotated[int, Field(ge=0)] = Field(
+        0, description="Days that single records of reports are kept, 60 or more; 0 keeps them for ever."
+    )
+    rollups_days: Annotated[int, Field(ge=0)] = Field(
+        0, description="Days that daily sums are kept, 400 or more and not below records_days; 0 keeps them for ever."
+    )
+    audit_days: Annotated[int, Field(ge=0)] = Field(
+        0, description="Days that the audit trail is kept; 0 keeps it for ever."
+    )
+
+    @field_validator("records_days")
+    @classmethod
+    def _enough_records(cls, days: int) -> int:
+        if 0 < days < FEWEST_RECORD_DAYS:
+            raise ValueError(f"must be 0 or at least {FEWEST_RECORD_DAYS}")
+        return days
+
+    @field_validator("rollups_days")
+    @classmethod
+    def _outlive_records(cls, days: int, read: ValidationInfo) -> int:
+        records = read.data.get("records_days", 0)
+        if days and (days < FEWEST_ROLLUP_DAYS or not 0 < records <= days):
+            raise ValueError(f"must be 0, or at least {FEWEST_ROLLUP_DAYS} and records_days, which must be set too")
+        return days
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is deleted at all."""
+        return any((self.originals_days, self.records_days, self.rollups_days, self.audit_days))
+
+
 class Heartbeat(BaseModel):
     """Who is told when a night starts and how it ends, so that a night that never runs is noticed."""
 
@@ -265,12 +411,79 @@ class Heartbeat(BaseModel):
     )
 
 
+class Notify(BaseModel):
+    """Who gets the digest of what the nights found. An address is one of Apprise's, like mailtos:// or slack://."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    staff: Annotated[str, AfterValidator(_addresses)] = Field(
+        "",
+        repr=False,
+        json_schema_extra={"secret": True},
+        description="Addresses of the staff with blanks between, as Apprise writes them; empty for nobody.",
+    )
+    customers: Annotated[str, AfterValidator(_customer_addresses)] = Field(
+        "",
+        repr=False,
+        json_schema_extra={"secret": True},
+        description="Lines NAME = ADDRESS, for customers who get a digest of their own events.",
+    )
+
+
+class Schedule(BaseModel):
+    """The files that customers get every month. Each is made once; a night that was missed is made up for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    day: Annotated[int, Field(ge=0, le=28)] = Field(
+        0, description="UTC day from which the files of the month before are made, best 3 or later; 0 for never."
+    )
+    export: bool = Field(True, description="Whether the CSV set and the workbook are made.")
+    report: bool = Field(True, description="Whether the monthly report is made as PDF.")
+    folder: str = Field("", description="Folder with one folder for each customer; empty for none.")
+    recipients: Annotated[str, AfterValidator(_recipients)] = Field(
+        "", description="Lines NAME = ADDRESS, for customers who get their files by mail."
+    )
+
+    @property
+    def recipient_of(self) -> dict[str, str]:
+        """The mail address of each customer that has one, by the name or short name that was written."""
+        lines = (line.partition(" = ") for line in filter(str.strip, self.recipients.splitlines()))
+        return {name.strip(): address.strip() for name, _, address in lines}
+
+
+class Smtp(BaseModel):
+    """The mail server that takes the files for customers. The connection is always encrypted and verified."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("", description="Name of the server; empty for none.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(465, description="TCP port: 465 for tls, 587 for starttls.")
+    security: Literal["tls", "starttls"] = Field("tls", description="When encryption begins: at once or with STARTTLS.")
+    ca_file: Path | None = Field(None, description="PEM file of the authorities to trust instead of the system's.")
+    user: str = Field("", description="Login name; empty for a server that asks for none.")
+    password: str = Field("", repr=False, json_schema_extra={"secret": True}, description="Password of the login.")
+    sender: Annotated[str, AfterValidator(_sender)] = Field("", description="Address that the mails come from.")
+    seconds: Positive = Field(60, description="Seconds that the server may stay silent.")
+
+
 class Log(BaseModel):
     """Where the log of the nights goes, one line of JSON for each event."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str = Field("", description="File that the lines are added to; empty for the standard error stream.")
+
+
+# Gmail's folder of every mail, whatever its labels, as IMAP names it in English and Japanese accounts.
+_ALL_MAIL = ("[gmail]/all mail", "[google mail]/all mail", "[gmail]/すべてのメール")
+
+
+def _apart(folders: tuple[str, ...]) -> tuple[str, ...]:
+    whole = next((folder for folder in folders if folder.strip().casefold() in _ALL_MAIL), None)
+    if whole is not None and len(folders) > 1:
+        raise ValueError(f"{whole} holds every mail of the other folders too; name it alone, or leave it out")
+    return folders
 
 
 class Mailbox(BaseModel):
@@ -304,7 +517,9 @@ class Mailbox(BaseModel):
     )
     token_url: str | None = Field(None, description="OAuth: address that hands out tokens, in place of the preset's.")
     scope: str | None = Field(None, description="OAuth: scope to ask for, where it is not the preset's.")
-    folders: tuple[str, ...] = Field(("INBOX",), description="Folders that are read, with / between levels.")
+    folders: Annotated[tuple[str, ...], AfterValidator(_apart)] = Field(
+        ("INBOX",), description="Folders that are read, with / between levels."
+    )
     processed: str = Field("DMARC/Processed", description="Folder for mails whose reports are stored.")
     quarantine: str = Field("DMARC/Quarantine", description="Folder for mails that could not be read three times.")
     after: Literal["move", "leave"] = Field(
@@ -354,14 +569,22 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=0)] = Field(
         0, description="Processes that read messages side by side; 0 means one for each core."
     )
+    report_address: Annotated[str, AfterValidator(_report_address)] = Field(
+        "", description="Mail address for reports in drafted DMARC records that name none; empty for none."
+    )
     limits: Limits = Limits()
     dashboard: Dashboard = Dashboard()
+    oidc: OpenIdConnect = OpenIdConnect()
     knowledge: Knowledge = Knowledge()
     lookup: Lookup = Lookup()
     own_infrastructure: OwnInfrastructure = OwnInfrastructure()
     authenticity: Authenticity = Authenticity()
     backup: Backup = Backup()
+    retention: Retention = Retention()
     heartbeat: Heartbeat = Heartbeat()
+    notify: Notify = Notify()
+    schedule: Schedule = Schedule()
+    smtp: Smtp = Smtp()
     log: Log = Log()
     mailbox: Annotated[tuple[Mailbox, ...], NoDecode, AfterValidator(_named_apart)] = ()
 
@@ -488,10 +711,10 @@ def _open_secrets(file: Path | None, written: Mapping[str, Any]) -> Iterator[str
             )
 
 
-def _is_secret(url: str) -> bool:
-    """Whether an address holds one: a password, or for http the path that is a check's own."""
-    parts = urlsplit(url)
-    return bool(parts.password) or parts.scheme in ("http", "https")
+def _is_secret(text: str) -> bool:
+    """Whether a text holds one: anything but the address of a database without a password."""
+    parts = urlsplit(text)
+    return bool(parts.password) or not parts.scheme.startswith(("sqlite", "postgresql"))
 
 
 def _unknown_variables(environ: Mapping[str, str], named: set[str]) -> list[str]:
@@ -589,7 +812,7 @@ def _mailbox_sentence(detail: ErrorDetails, key: str, known: Mapping[str, Option
         told = detail["type"] == "value_error"
         wrong = detail["msg"].removeprefix("Value error, ") if told else "must be tables, one for each mailbox"
         return f"[[{MAILBOXES}]]: {wrong}. {SEE}"
-    return f"{where}: {detail['msg']}. {option.sentence}"
+    return f"{where}: {detail['msg'].removeprefix('Value error, ')}. {option.sentence}"
 
 
 def _origin(option: Option, file: Path | None) -> str:
@@ -597,7 +820,7 @@ def _origin(option: Option, file: Path | None) -> str:
     for variable in (option.variable, option.variable + FILE_SUFFIX):
         if variable in os.environ:
             return variable
-    return f"{file}: {option.key}"
+    return f"{file}: {option.key}" if file else option.key
 
 
 def _rooted(settings: Settings, folder: Path) -> Settings:
@@ -613,6 +836,8 @@ def _rooted(settings: Settings, folder: Path) -> Settings:
             "knowledge": settings.knowledge.model_copy(update=files),
             "mailbox": tuple(_rooted_mailbox(mailbox, root) for mailbox in settings.mailbox),
             "backup": settings.backup.model_copy(update={"folder": _below(root, settings.backup.folder)}),
+            "schedule": settings.schedule.model_copy(update={"folder": _below(root, settings.schedule.folder)}),
+            "smtp": settings.smtp.model_copy(update=_rooted_paths(settings.smtp, root)),
             "log": settings.log.model_copy(update={"file": _below(root, settings.log.file)}),
         }
     )
@@ -623,4 +848,8 @@ def _below(root: Path, path: str) -> str:
 
 
 def _rooted_mailbox(mailbox: Mailbox, root: Path) -> Mailbox:
-    return mailbox.model_copy(update={name: root / value for name, value in mailbox if isinstance(value, Path)})
+    return mailbox.model_copy(update=_rooted_paths(mailbox, root))
+
+
+def _rooted_paths(table: BaseModel, root: Path) -> dict[str, Path]:
+    return {name: root / value for name, value in table if isinstance(value, Path)}

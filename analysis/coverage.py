@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from analysis.frames import Period
-from analysis.ladder_frames import SenderDay
+from analysis.ladder_frames import ReporterDay, SenderDay
 from wording.forms import as_date, as_day
 
 # Like verdict.RECENT_DAYS: any 35 days hold a whole month end.
@@ -99,19 +99,25 @@ def lookback(as_of: int) -> Period:
     return Period(as_of - LOOKBACK_DAYS + 1, as_of)
 
 
-def build(rows: Iterable[SenderDay], own: Collection[str], as_of: int, *, changed_day: int | None = None) -> Coverage:
-    """The coverage out of the lookback's rows; `own` are the keys of the senders that are the domain's own."""
-    mine = [row for row in rows if row.sender in own]
-    passed = [row for row in mine if row.passed]
-    seen = {row.day for row in passed}
+def build(
+    days: Iterable[SenderDay],
+    told: Sequence[ReporterDay],
+    own: Collection[str],
+    as_of: int,
+    *,
+    changed_day: int | None = None,
+) -> Coverage:
+    """The coverage out of the lookback: `own` are the keys of the domain's own senders, and `told` is of them only."""
+    mine = [row for row in days if row.sender in own]
+    seen = {row.day for row in mine if row.passed}
     due = Period(as_of - WINDOW_DAYS + 1, as_of - LAG_DAYS + 1)
     return Coverage(
         due=due,
         first_day=min(seen, default=None),
         missing=tuple(day for day in due.days if day not in seen),
         month_ends=tuple(_month_ends(due, seen)),
-        reporters=_shares([row for row in passed if row.day >= due.first_day]),
-        silent=tuple(_silent(passed, as_of)),
+        reporters=_shares([row for row in told if row.day >= due.first_day]),
+        silent=tuple(_silent(told, as_of)),
         seasonal=tuple(_seasonal(mine, as_of, changed_day)),
     )
 
@@ -135,7 +141,7 @@ def _first_of_month(day: date) -> date:
     return day.replace(day=1)
 
 
-def _shares(rows: Sequence[SenderDay]) -> tuple[ReporterShare, ...]:
+def _shares(rows: Sequence[ReporterDay]) -> tuple[ReporterShare, ...]:
     messages: Counter[str] = Counter()
     last: defaultdict[str, int] = defaultdict(int)
     for row in rows:
@@ -145,7 +151,7 @@ def _shares(rows: Sequence[SenderDay]) -> tuple[ReporterShare, ...]:
     return tuple(sorted(found, key=lambda each: (-each.messages, each.name)))
 
 
-def _silent(rows: Sequence[SenderDay], as_of: int) -> Iterable[ReporterShare]:
+def _silent(rows: Sequence[ReporterDay], as_of: int) -> Iterable[ReporterShare]:
     days: defaultdict[str, set[int]] = defaultdict(set)
     for row in rows:
         days[row.reporter].add(row.day)

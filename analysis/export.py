@@ -1,60 +1,57 @@
-"""CSV files for people who open them in a spreadsheet: daily figures and sources of a domain or a customer.
+"""The files for people who open them in a spreadsheet: what is exported, which files there are, and writing them whole.
 
-UTF-8 with a byte order mark and CRLF, which Japanese Excel needs; ISO 8601 dates; every text cell made harmless, since
-its words are those of strangers. The columns have stable English names, described in docs/DATA.md.
+One set has six CSV files, a text that explains them and, when asked for, a workbook of the same tables. The files of a
+set come out of one reading of the store. docs/DATA.md describes every column.
 """
 
-import csv
+import errno
 import io
 import os
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from datetime import date, timedelta
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
-from analysis import frames
-from analysis.days import day_row
-from analysis.frames import Connection, Day, Period, Scope, SenderSource
+from analysis import (
+    export_changes,
+    export_daily,
+    export_records,
+    export_senders,
+    export_sources,
+    export_summary,
+    frames,
+)
+from analysis.export_csv import csv_of, fit_cp932
+from analysis.export_facts import DomainFacts, gather
+from analysis.export_readme import About, readme
+from analysis.export_tables import Style, Table
+from analysis.export_xlsx import xlsx_of
+from analysis.frames import Connection, Period, Scope
+from knowledge.tables import Tables
 from store.office import OfficeError, a_label
 
-Cell = str | int | None
-
-# What a spreadsheet may take for the start of a formula, also in full width (U+FF1D, FF0B, FF0D, FF20).
-FORMULA_STARTS = "=+-@|%＝＋－＠"
-# Controls, formats (bidi marks, zero-width characters, byte order marks), lone surrogates, line and paragraph marks.
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+Kind = Literal["summary", "daily", "senders", "sources", "records", "changes"]
 _FILE_NAME = re.compile(r"[a-z0-9.-]{1,100}")
 _EPOCH = date(1970, 1, 1)
-
-DAILY_COLUMNS = (
-    "domain",
-    "day",
-    "messages",
-    "passed",
-    "both_aligned",
-    "dkim_only",
-    "spf_only",
-    "neither",
-    "disposition_none",
-    "disposition_quarantine",
-    "disposition_reject",
-    "disposition_unknown",
-    "messages_failed_authentication",
-)
-SOURCE_COLUMNS = tuple(field.name for field in fields(SenderSource))
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is exported: one domain, or every domain of a customer (`domain` is None). `slug` is fit for a file name."""
+    """What is exported: one domain, or every domain of a customer (`domain` is None).
+
+    `slug` is fit for a file name, `name` for people; `language` is the customer's, None while a domain has none.
+    """
 
     slug: str
+    name: str
     scope: Scope
     domain: str | None
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +65,21 @@ class ExportFile:
 def find(connection: Connection, scope: Scope, wanted: str) -> Subject | None:
     """The domain, else the customer (by slug or name) called `wanted` within the scope; None when neither is."""
     name = _domain_name(wanted)
-    if frames.domains(connection, scope, name):
-        return Subject(slug(name), scope, name)
-    for customer in frames.customers(connection, scope):
-        if wanted in (customer.slug, customer.name):
-            return Subject(customer.slug, Scope((customer.id,)), None)
-    return None
+    customers = frames.customers(connection, scope)
+    for known in frames.domains(connection, scope, name):
+        languages = {each.name: each.language for each in customers}
+        return Subject(slug(name), name, scope, name, languages.get(known.customer or ""))
+    return next((_customer(each) for each in customers if wanted in (each.slug, each.name)), None)
+
+
+def own(connection: Connection, scope: Scope) -> Subject | None:
+    """The customer of a scope that has just one."""
+    customers = () if scope.customer_ids is None else frames.customers(connection, scope)
+    return _customer(customers[0]) if len(customers) == 1 else None
+
+
+def _customer(found: frames.Customer) -> Subject:
+    return Subject(found.slug, found.name, Scope((found.id,)), None, found.language)
 
 
 def _domain_name(wanted: str) -> str:
@@ -83,71 +89,147 @@ def _domain_name(wanted: str) -> str:
         return wanted
 
 
-def files(connection: Connection, subject: Subject, period: Period) -> tuple[ExportFile, ExportFile]:
-    """The daily and the sources file of a period, complete."""
-    stem = f"dmarc_{subject.slug}_{iso(period.first_day)}_{iso(period.last_day)}"
-    days = frames.days(connection, subject.scope, period, subject.domain)
-    sources = frames.sender_sources(connection, subject.scope, period, subject.domain)
-    return (
-        ExportFile(f"{stem}_daily.csv", daily_csv(days)),
-        ExportFile(f"{stem}_sources.csv", sources_csv(sources)),
-    )
+_BUILDERS: dict[Kind, Callable[[Sequence[DomainFacts], Period, str], Table]] = {
+    "summary": lambda facts, _, language: export_summary.table(facts, language),
+    "daily": lambda facts, _, __: export_daily.table(day for found in facts for day in found.days),
+    "senders": lambda facts, _, language: export_senders.table(facts, language),
+    "sources": lambda facts, _, __: export_sources.table(facts),
+    "records": lambda facts, _, language: export_records.table(facts, language),
+    "changes": lambda facts, period, _: export_changes.table(facts, period),
+}
+KINDS = tuple(_BUILDERS)
+
+
+def tables(
+    connection: Connection, subject: Subject, period: Period, knowledge: Tables, language: str, *, now: int
+) -> tuple[Table, ...]:
+    """The six tables of a set, out of one reading of each domain; sentences in `language`."""
+    facts = tuple(gather(connection, subject.scope, subject.domain, period, knowledge, now))
+    return tuple(build(facts, period, language) for build in _BUILDERS.values())
+
+
+def files(
+    connection: Connection,
+    subject: Subject,
+    period: Period,
+    knowledge: Tables,
+    style: Style,
+    *,
+    now: int,
+    xlsx: bool = False,
+) -> tuple[ExportFile, ...]:
+    """The complete set: six CSV files, the workbook when asked for, and the text that explains them."""
+    found = tables(connection, subject, period, knowledge, style.language, now=now)
+    written = [csv_of(table, style) for table in found]
+    names = tuple((table.kind, file_name(subject.slug, period, f"{table.kind}.csv")) for table in found)
+    csv_files = tuple(ExportFile(name, each.content) for (_, name), each in zip(names, written, strict=True))
+    about = About(subject.name, period, now, names, sum(each.marked for each in written))
+    book = file_name(subject.slug, period, "tables.xlsx")
+    workbook = (ExportFile(book, xlsx_of(found, style, now=now)),) if xlsx else ()
+    return *csv_files, *workbook, _explained(subject, period, readme(found, style, about), style)
+
+
+def one_file(
+    connection: Connection,
+    subject: Subject,
+    period: Period,
+    kind: Kind,
+    knowledge: Tables,
+    style: Style,
+    *,
+    now: int,
+) -> ExportFile:
+    """One CSV file of the set, the same to the byte as in it."""
+    facts = tuple(gather(connection, subject.scope, subject.domain, period, knowledge, now))
+    table = _BUILDERS[kind](facts, period, style.language)
+    return ExportFile(file_name(subject.slug, period, f"{kind}.csv"), csv_of(table, style).content)
+
+
+def zip_set(
+    connection: Connection,
+    subject: Subject,
+    period: Period,
+    knowledge: Tables,
+    style: Style,
+    *,
+    now: int,
+    xlsx: bool = True,
+) -> ExportFile:
+    """The complete set as one zip file, for a download."""
+    out = io.BytesIO()
+    made = datetime.fromtimestamp(now, UTC).timetuple()[:6]
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files(connection, subject, period, knowledge, style, now=now, xlsx=xlsx):
+            entry = zipfile.ZipInfo(file.name, made)
+            archive.writestr(entry, file.content, zipfile.ZIP_DEFLATED)
+    return ExportFile(file_name(subject.slug, period, "set.zip"), out.getvalue())
+
+
+def unpacked(packed: ExportFile) -> tuple[ExportFile, ...]:
+    """The files of a set that `zip_set` packed."""
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        return tuple(ExportFile(name, archive.read(name)) for name in archive.namelist())
+
+
+def _explained(subject: Subject, period: Period, explanation: str, style: Style) -> ExportFile:
+    fit = fit_cp932(explanation) if style.encoding == "cp932" else explanation
+    return ExportFile(file_name(subject.slug, period, "readme.txt"), fit.encode(style.encoding))
+
+
+def file_name(subject_slug: str, period: Period, what: str) -> str:
+    """The name of one file of a subject and period."""
+    return f"dmarc_{subject_slug}_{iso(period.first_day)}_{iso(period.last_day)}_{what}"
+
+
+# ---- On disk
 
 
 def write(folder: Path, written: Iterable[ExportFile]) -> tuple[Path, ...]:
-    """Write the files into `folder`, made where missing; files of the same names are replaced, each at once."""
+    """Write the files into `folder`, made where missing, and return where they are.
+
+    All of them are complete on disk before the first takes its name, so that a run that fails leaves what was there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    return tuple(_write(folder / file.name, file.content) for file in written)
-
-
-def _write(path: Path, content: bytes) -> Path:
-    """The whole file or, after any failure, the old one."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    placed: list[tuple[Path, Path]] = []
     try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        for file in written:
+            placed.append((_beside(folder / file.name), folder / file.name))
+            _write(placed[-1][0], file.content)
+        _require_replaceable([target for _, target in placed])
+        for unfinished, target in placed:
+            unfinished.replace(target)
     finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+        for unfinished, _ in placed:
+            unfinished.unlink(missing_ok=True)
+    _sync(folder)
+    return tuple(target for _, target in placed)
 
 
-def daily_csv(days: Sequence[Day]) -> bytes:
-    """One line per domain and day with mail, in the order of `days` (by domain and day); columns DAILY_COLUMNS."""
-    grouped = groupby(days, key=lambda part: (part.domain, part.day))
-    return to_csv(DAILY_COLUMNS, (_daily_line(domain, list(parts)) for (domain, _), parts in grouped))
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}")
 
 
-def _daily_line(domain: str, parts: list[Day]) -> list[Cell]:
-    counted = [part for part in parts if part.authenticity != frames.FAILED]
-    failed = sum(part.messages for part in parts if part.authenticity == frames.FAILED)
-    row = day_row(parts[0].day, counted)
-    return [domain, iso(row.day), *(getattr(row, column) for column in DAILY_COLUMNS[2:-1]), failed]
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def sources_csv(sources: Iterable[SenderSource]) -> bytes:
-    """One line per domain, sender and address, in the given order; columns SOURCE_COLUMNS."""
-    return to_csv(SOURCE_COLUMNS, ([getattr(row, column) for column in SOURCE_COLUMNS] for row in sources))
+def _require_replaceable(targets: Iterable[Path]) -> None:
+    for target in targets:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
 
 
-def to_csv(columns: Sequence[str], lines: Iterable[Sequence[Cell]]) -> bytes:
-    """CSV (RFC 4180) in UTF-8 with a byte order mark: texts quoted and harmless, numbers bare, None an empty cell."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([cell(value) for value in line] for line in lines)
-    return text.getvalue().encode("utf-8-sig")
-
-
-def cell(value: Cell) -> Cell:
-    """A text without invisible characters, behind an apostrophe where a spreadsheet would see a formula; a number and
-    None as they are."""
-    if not isinstance(value, str):
-        return value
-    visible = "".join(character for character in value if unicodedata.category(character) not in _INVISIBLE)
-    return f"'{visible}" if visible.lstrip().startswith(tuple(FORMULA_STARTS)) else visible
+def _sync(folder: Path) -> None:
+    # The names themselves; a file system that cannot do that for a folder says so.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def slug(domain: str) -> str:
@@ -160,8 +242,3 @@ def slug(domain: str) -> str:
 def iso(day: int) -> str:
     """A UTC day number as an ISO 8601 date."""
     return (_EPOCH + timedelta(days=day)).isoformat()
-
-
-def day_number(day: date) -> int:
-    """The UTC day number of a date."""
-    return (day - _EPOCH).days

@@ -5,11 +5,11 @@ SQLite and PostgreSQL give equal answers. "Counted" mail is that of reports in f
 authentication; the rest is given apart. Days are UTC day numbers since 1970-01-01, times epoch seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, case, cast, distinct, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, case, cast, func, select, true
 from sqlalchemy import Connection as Connection
 
 from analysis.rates import PassRate
@@ -74,18 +74,6 @@ class DayMessages(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ReportCounts:
-    """A domain's reports that touch a period: counted ones, their distinct reporters, those of them with unreadable
-    records, and (counted or not) those kept beside another report of the same organisation and id."""
-
-    domain: str
-    reports: int
-    reporters: int
-    partial: int
-    variants: int
-
-
-@dataclass(frozen=True, slots=True)
 class Day:
     """A domain's mail on one day in reports in force of one authenticity, in messages.
 
@@ -105,45 +93,6 @@ class Day:
     disposition_quarantine: int
     disposition_reject: int
     disposition_unknown: int
-
-
-@dataclass(frozen=True, slots=True)
-class SenderRow:
-    """A sender's counted mail in a period, in messages; `dkim_aligned` and `spf_aligned` overlap."""
-
-    key: str
-    name: str
-    kind: str
-    messages: int
-    passed: int
-    dkim_aligned: int
-    spf_aligned: int
-
-    @property
-    def rate(self) -> PassRate:
-        return PassRate(self.messages, self.passed)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """An IP address's counted mail in a period, in messages; `ip` is "" when reporters gave no usable address.
-
-    `country` (ISO 3166-1 alpha-2), `as_name` and `service` come from parsedmarc's offline tables: hints, no evidence.
-    """
-
-    ip: str
-    ptr: str | None
-    country: str | None
-    as_name: str | None
-    service: str | None
-    messages: int
-    passed: int
-    dkim_aligned: int
-    spf_aligned: int
-
-    @property
-    def rate(self) -> PassRate:
-        return PassRate(self.messages, self.passed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +117,12 @@ class ReporterRow:
 class ReportRow:
     """One report that touches a period; its figures are of the whole report. Texts are the reporter's own words.
 
-    `states`, any number of them: set-aside (never counted); variant, correction, replaced, lookalike (what it is to
-    another report); partial (has records that could not be read); empty (has no record); repaired.
+    `id`: our number of the report within its domain. `states`, any number of them: set-aside (never counted); variant,
+    correction, replaced, lookalike (what it is to another report); partial (has records that could not be read); empty
+    (has no record); repaired.
     """
 
+    id: int
     reporter: str
     org_name: str
     email: str
@@ -189,6 +140,17 @@ class ReportRow:
     @property
     def rate(self) -> PassRate:
         return PassRate(self.messages, self.passed)
+
+
+REPORT_STATES = ("counted", "set-aside", "failed", "related", "partial", "empty", "repaired")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """Which reports are wanted: of one reporter, in one of REPORT_STATES; None lets all pass."""
+
+    reporter: str | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +194,12 @@ class DomainTotals:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer; `slug` is our own short name of it, fit for a file name."""
+    """A customer; `slug` is our own short name of it, fit for a file name, `language` the one of its files."""
 
     id: int
     name: str
     slug: str
+    language: str
 
 
 def domains(connection: Connection, scope: Scope, name: str | None = None) -> tuple[DomainFacts, ...]:
@@ -296,60 +259,6 @@ def _by_day(
     return select(*columns).select_from(joined).where(_allowed(scope), _named(name))
 
 
-def report_counts(connection: Connection, scope: Scope, period: Period) -> tuple[ReportCounts, ...]:
-    """How many reports of every domain of the scope touch the period; by domain."""
-    counted = and_(*_counted_report(report))
-    columns = (
-        domain.c.name,
-        func.count(case((counted, 1))),
-        func.count(distinct(case((counted, report.c.reporter)))),
-        func.count(case((and_(counted, report.c.bad_records > 0), 1))),
-        func.count(case((report.c.relation.in_(OTHER_VERSIONS), 1))),
-    )
-    joined = domain.outerjoin(report, and_(report.c.domain_id == domain.c.id, *_touching(period)))
-    statement = select(*columns).select_from(joined).where(_allowed(scope)).group_by(domain.c.id, domain.c.name)
-    rows = connection.execute(statement)
-    return tuple(sorted((ReportCounts(*row) for row in rows), key=lambda row: row.domain))
-
-
-def senders(connection: Connection, scope: Scope, name: str, period: Period) -> tuple[SenderRow, ...]:
-    """Every sender of domain `name` with counted mail in the period; most messages first, then by key."""
-    figures = (_sum(traffic_source.c[column]) for column in _SUMMED)
-    columns = (sender.c.key, sender.c.name, sender.c.kind, *figures, func.count(traffic_source.c.day).label("days"))
-    sent = (traffic_source.c.domain_id == sender.c.domain_id, traffic_source.c.sender_id == sender.c.id)
-    # Outer, so that SQLite seeks each sender's range of days in the covering index and never sorts.
-    joined = domain.join(sender).outerjoin(traffic_source, and_(*sent, *_counted_traffic(period)))
-    statement = select(*columns).select_from(joined).where(_allowed(scope), _named(name))
-    rows = connection.execute(statement.group_by(sender.c.domain_id, sender.c.id))
-    found = (SenderRow(*row[:-1]) for row in rows if row.days)
-    return tuple(sorted(found, key=lambda row: (-row.messages, row.key)))
-
-
-def source_total(connection: Connection, scope: Scope, name: str, period: Period) -> int:
-    """How many sources of domain `name` have counted mail in the period."""
-    each = _traffic((traffic_source.c.source_id,), scope, name, period).group_by(traffic_source.c.source_id)
-    found: int = connection.execute(select(func.count()).select_from(each.subquery())).scalar_one()
-    return found
-
-
-def top_sources(connection: Connection, scope: Scope, name: str, period: Period, limit: int) -> tuple[int, ...]:
-    """The ids of the `limit` sources of domain `name` with most counted messages, most first, equal ones by id."""
-    messages = _sum(traffic_source.c.messages)
-    statement = _traffic((traffic_source.c.source_id,), scope, name, period).group_by(traffic_source.c.source_id)
-    order = (messages.desc(), traffic_source.c.source_id)
-    return tuple(connection.execute(statement.order_by(*order).limit(limit)).scalars())
-
-
-def sources(
-    connection: Connection, scope: Scope, name: str, period: Period, chosen: Sequence[int]
-) -> tuple[SourceRow, ...]:
-    """The figures of the sources of domain `name` with the ids `chosen`; most messages first, then by address."""
-    sums = _sums(scope, name, period, traffic_source.c.source_id, chosen=chosen)
-    columns = (*_source_facts(), *_figures(sums))
-    rows = connection.execute(select(*columns).select_from(sums.join(source, source.c.id == sums.c.source_id)))
-    return tuple(sorted((SourceRow(*row) for row in rows), key=lambda row: (-row.messages, row.ip)))
-
-
 def sender_sources(
     connection: Connection, scope: Scope, period: Period, name: str | None = None
 ) -> tuple[SenderSource, ...]:
@@ -381,13 +290,17 @@ def reporters(connection: Connection, scope: Scope, name: str, period: Period) -
     return tuple(sorted(found, key=lambda row: (-row.messages, row.reporter)))
 
 
-def reports(connection: Connection, scope: Scope, name: str, period: Period, limit: int) -> tuple[ReportRow, ...]:
-    """The newest `limit` reports about domain `name` that touch the period, set aside ones too; by period end, newest
-    first."""
+def reports(
+    connection: Connection, scope: Scope, name: str, period: Period, limit: int, only: ReportFilter = ReportFilter()
+) -> tuple[ReportRow, ...]:
+    """The newest `limit` reports about domain `name` that touch the period and pass the filter, set aside ones too; by
+    period end, newest first."""
     columns = [report.c[field.name] for field in fields(ReportRow)[:-1]]
     marks = (report.c.standing, report.c.relation, report.c.repairs)
     order = (report.c.last_day.desc(), report.c.end_at.desc(), report.c.key_hash, report.c.content_hash)
-    rows = connection.execute(_reports((*columns, *marks), scope, name, period).order_by(*order).limit(limit))
+    rows = connection.execute(
+        _reports((*columns, *marks), scope, name, period).where(*_passing(only)).order_by(*order).limit(limit)
+    )
     return tuple(_report_row(row[:-3], *row[-3:]) for row in rows)
 
 
@@ -403,10 +316,39 @@ def _report_row(own: Sequence[Any], standing: str, relation: str | None, repairs
     return replace(row, states=tuple(word for word, holds in marks if holds))
 
 
-def report_total(connection: Connection, scope: Scope, name: str, period: Period) -> int:
-    """How many reports about domain `name` touch the period, set aside ones too."""
-    found: int = connection.execute(_reports((func.count(),), scope, name, period)).scalar_one()
+def reporter_names(connection: Connection, scope: Scope, name: str, period: Period) -> tuple[str, ...]:
+    """Every reporter with a report about domain `name` that touches the period, set aside ones too; by name."""
+    return tuple(sorted(connection.execute(_reports((report.c.reporter,), scope, name, period).distinct()).scalars()))
+
+
+def report_total(
+    connection: Connection, scope: Scope, name: str, period: Period, only: ReportFilter = ReportFilter()
+) -> int:
+    """How many reports about domain `name` touch the period and pass the filter, set aside ones too."""
+    statement = _reports((func.count(),), scope, name, period).where(*_passing(only))
+    found: int = connection.execute(statement).scalar_one()
     return found
+
+
+def _passing(only: ReportFilter) -> Iterator[ColumnElement[bool]]:
+    if only.reporter is not None:
+        yield report.c.reporter == only.reporter
+    if only.state is not None:
+        yield _report_states()[only.state]
+
+
+def _report_states() -> dict[str, ColumnElement[bool]]:
+    """The condition of each word of REPORT_STATES."""
+    conditions = (
+        and_(*_counted_report(report)),
+        report.c.standing != IN_FORCE,
+        report.c.authenticity == FAILED,
+        report.c.relation.is_not(None),
+        report.c.bad_records > 0,
+        report.c.records == 0,
+        report.c.repairs.is_not(None),
+    )
+    return dict(zip(REPORT_STATES, conditions, strict=True))
 
 
 def domain_totals(connection: Connection, scope: Scope, name: str | None = None) -> tuple[DomainTotals, ...]:
@@ -439,7 +381,8 @@ def quarantined(connection: Connection, scope: Scope) -> int:
 def customers(connection: Connection, scope: Scope) -> tuple[Customer, ...]:
     """The customers of the scope, by slug."""
     allowed = true() if scope.customer_ids is None else customer.c.id.in_(scope.customer_ids)
-    rows = connection.execute(select(customer.c.id, customer.c.name, customer.c.slug).where(allowed))
+    columns = (customer.c.id, customer.c.name, customer.c.slug, customer.c.language)
+    rows = connection.execute(select(*columns).where(allowed))
     return tuple(sorted((Customer(*row) for row in rows), key=lambda row: row.slug))
 
 
@@ -480,26 +423,18 @@ def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
-def _sums(
-    scope: Scope, name: str | None, period: Period, *keys: ColumnElement[int], chosen: Sequence[int] | None = None
-) -> FromClause:
+def _sums(scope: Scope, name: str | None, period: Period, *keys: ColumnElement[int]) -> FromClause:
     """Counted messages of a period by `keys`: a sub-query of the keys and of _SUMMED."""
     summed = (_sum(traffic_source.c[column]).label(column) for column in _SUMMED)
-    statement = _traffic((*keys, *summed), scope, name, period).group_by(*keys)
-    if chosen is not None:
-        statement = statement.where(traffic_source.c.source_id.in_(chosen))
-    return statement.subquery()
+    return _traffic((*keys, *summed), scope, name, period).group_by(*keys).subquery()
 
 
 def _traffic(
     columns: Sequence[ColumnElement[Any]], scope: Scope, name: str | None, period: Period
 ) -> Select[tuple[Any, ...]]:
     joined = domain.join(traffic_source, traffic_source.c.domain_id == domain.c.id)
-    return select(*columns).select_from(joined).where(_allowed(scope), _named(name), *_counted_traffic(period))
-
-
-def _counted_traffic(period: Period) -> tuple[ColumnElement[bool], ...]:
-    return _within(traffic_source.c.day, period), traffic_source.c.authenticity != FAILED
+    counted = (_within(traffic_source.c.day, period), traffic_source.c.authenticity != FAILED)
+    return select(*columns).select_from(joined).where(_allowed(scope), _named(name), *counted)
 
 
 def _reports(columns: Sequence[ColumnElement[Any]], scope: Scope, name: str, period: Period) -> Select[tuple[Any, ...]]:

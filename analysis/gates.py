@@ -12,7 +12,7 @@ from analysis import coverage as seen
 from analysis.bounds import PROVES_95, PROVES_99
 from analysis.coverage import Coverage
 from analysis.frames import Period
-from analysis.ladder_frames import ConsentRow
+from analysis.ladder_frames import ComplaintRow, ConsentRow
 from analysis.own_mail import Held, OwnSender, Subdomain, Unreviewed
 from analysis.records import tags
 from analysis.stages import ENFORCING, Live, Stage, Witness
@@ -25,6 +25,8 @@ OBSERVED_DAYS = 30
 HELD_DAYS = 30
 # A sender that passed for the first time within so many days is new.
 NEW_DAYS = 14
+# Google's advice: SPF and DKIM so long before DMARC is turned on (support.google.com/a/answer/10032473).
+DKIM_HOURS = 48
 QUARANTINE_BAR, REJECT_BAR = 0.95, 0.99
 NAMES_SHOWN = 5
 
@@ -67,9 +69,10 @@ class Facts:
     as_of          the last day that is judged
     stage          by DNS, or by the reports where nobody looked; None: unknown
     stage_since    the day from which the stage is known to hold
-    consents       those that hold, by stage
+    consents       those that hold, by stage; complaints: those that count, oldest first
     reported       the days that any counted report of the lookback spans; None: no report
     passed         messages of anybody that passed in the lookback
+    signed_day     the first day of the lookback on which own mail aligned by DKIM; None: there is none
     """
 
     as_of: int
@@ -84,8 +87,10 @@ class Facts:
     held: tuple[Held, ...]
     list_messages: int
     consents: Mapping[str, ConsentRow]
+    complaints: tuple[ComplaintRow, ...]
     reported: tuple[int, int] | None
     passed: int
+    signed_day: int | None
 
     @property
     def accepted(self) -> ConsentRow | None:
@@ -121,7 +126,7 @@ def evidence_of(facts: Facts) -> dict[str, Any]:
 
 
 def valid(facts: Facts) -> Gate:
-    """G0: the records can be read and work."""
+    """G0: the records can be read and work, and the DKIM of a domain that sends has worked for two days."""
     found = facts.live
     figures = {
         "looked_at": found.looked_at,
@@ -129,12 +134,15 @@ def valid(facts: Facts) -> Gate:
         "errors": [each.id for each in found.errors],
         "reports_say": facts.witness.stage if facts.witness else None,
         "reports_say_until": _iso(facts.witness.last_day) if facts.witness else None,
+        "key_since": found.key_since,
+        "signed_since": None if facts.signed_day is None else _iso(facts.signed_day),
     }
-    state, why = _validity(found)
+    state, why = _validity(facts)
     return Gate("G0", state, (*why, *_second_witness(facts)), figures)
 
 
-def _validity(found: Live) -> tuple[str, tuple[Sentence, ...]]:
+def _validity(facts: Facts) -> tuple[str, tuple[Sentence, ...]]:
+    found = facts.live
     if found.stage is None:
         return UNKNOWN, (say(NOT_LOOKED),)
     if found.errors:
@@ -145,7 +153,16 @@ def _validity(found: Live) -> tuple[str, tuple[Sentence, ...]]:
         return FAIL, (say(NO_RECORD),)
     if found.record is not None and tags.first(found.record, "rua") is None:
         return FAIL, (say(NO_RUA),)
+    if facts.own and not _is_dkim_live(facts):
+        return UNKNOWN, (say(DKIM_YOUNG, hours=DKIM_HOURS),)
     return PASS, (say(RECORDS_FINE),)
+
+
+def _is_dkim_live(facts: Facts) -> bool:
+    """Whether a key has stood in DNS, or own mail has aligned by DKIM, for DKIM_HOURS."""
+    live_from = (facts.as_of + 1) * 86_400 - DKIM_HOURS * 3_600
+    stands = facts.live.key_since is not None and facts.live.key_since <= live_from
+    return stands or (facts.signed_day is not None and facts.signed_day * 86_400 <= live_from)
 
 
 def _second_witness(facts: Facts) -> Iterator[Sentence]:
@@ -280,17 +297,33 @@ def _weakness(sender: OwnSender) -> tuple[bool, float, str]:
 
 
 def quarantine_held(facts: Facts) -> Gate:
-    """G4: quarantine was in force for a month with a month end, and met no own mail."""
+    """G4: quarantine was in force for a month with a month end, met no own mail, and nobody complained."""
     if facts.stage is None or facts.stage not in ENFORCING or facts.stage_since is None:
         return Gate("G4", UNKNOWN, (say(NOT_AT_QUARANTINE),), {"days": None})
     days = facts.as_of - facts.stage_since + 1
     ends = [month for month, _ in seen.month_ends(_from(facts.stage_since, facts.as_of))]
-    figures = {"days": days, "month_ends": [_iso(month)[:7] for month in ends], "held": _held_rows(facts)}
+    recent = [each for each in facts.complaints if _counts(each, facts)]
+    figures = {
+        "days": days,
+        "month_ends": [_iso(month)[:7] for month in ends],
+        "held": _held_rows(facts),
+        "complaints": [[_iso(each.at // 86_400), each.note] for each in recent],
+    }
     if facts.held:
         return Gate("G4", FAIL, (_held_words(facts), say(WAIT_AFTER_HELD, days=HELD_DAYS)), figures)
+    if recent:
+        last = recent[-1]
+        words = say(COMPLAINT, day=_iso(last.at // 86_400), note=last.note)
+        return Gate("G4", FAIL, (words, say(WAIT_AFTER_COMPLAINT, days=HELD_DAYS)), figures)
     if days < HELD_DAYS or not ends:
         return Gate("G4", UNKNOWN, (say(HELD_SHORT, days=days, needed=HELD_DAYS),), figures)
     return Gate("G4", PASS, (say(HELD_LONG, days=days),), figures)
+
+
+def _counts(complaint: ComplaintRow, facts: Facts) -> bool:
+    """Whether it is about the time that quarantine has to hold. One of today counts already."""
+    since = max(facts.stage_since or 0, facts.as_of - HELD_DAYS + 1)
+    return complaint.at // 86_400 >= since
 
 
 def _from(first: int, last: int) -> Period:
@@ -430,6 +463,10 @@ LOOKED_PARTLY = later("The last look at DNS is too old or could not learn everyt
 RECORD_ERRORS = later("The records have errors (%(errors)s). Correct them as “sekisho check” says.")
 NO_RECORD = later("There is no DMARC record. Publish the first one.")
 NO_RUA = later("The record names no address for reports (rua). Add it.")
+DKIM_YOUNG = later(
+    "It is not known that DKIM has worked for %(hours)s hours: neither a key in DNS nor signed mail is that old. Set up"
+    " DKIM, or wait."
+)
 RECORDS_FINE = later("The records can be read, and reports can arrive.")
 DIFFER = later("DNS says %(dns)s, but reports until %(day)s say %(reports)s.")
 
@@ -469,6 +506,11 @@ NOT_AT_QUARANTINE = later("Quarantine is not in force yet.")
 HELD_SHORT = later("Quarantine has been in force for %(days)s of %(needed)s days, a month end included.")
 HELD_LONG = later("Quarantine has been in force for %(days)s days with a month end and met no own mail.")
 WAIT_AFTER_HELD = later("Mend the sender; then %(days)s days without such mail are needed.")
+COMPLAINT = later("On %(day)s the customer said that wanted mail did not arrive: %(note)s")
+WAIT_AFTER_COMPLAINT = later(
+    "Find the reason. If DMARC was not it, withdraw the complaint (“sekisho complaint --withdraw”); else mend it, and"
+    " %(days)s days without a complaint are needed."
+)
 OWN_HELD = later(
     "%(messages)s messages of own senders (%(names)s) were quarantined or rejected (%(days)s, by %(reporters)s)."
 )

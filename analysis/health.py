@@ -34,6 +34,7 @@ Kind = Literal[
     "mailbox-late",
     "copy-missing",
     "copy-late",
+    "digest-refused",
     "reporter-silent",
     "domain-silent",
     "reporter-gone",
@@ -48,8 +49,9 @@ Kind = Literal[
 class Finding:
     """One thing to say. `subject`: a mailbox, reporter, domain or version.
 
-    `number`: for quarantine the messages; for silent and gone the UTC day of the last report; for killed the start
-    and for late the last good end in epoch seconds (None: never). The other kinds have none.
+    `number`: for quarantine the messages, for digest-refused the digests; for silent and gone the UTC day of the last
+    report; for killed the start and for late the last good end in epoch seconds (None: never). The other kinds have
+    none.
     """
 
     kind: Kind
@@ -70,7 +72,8 @@ class Mailbox:
 class Facts:
     """What is judged. Times are epoch seconds, None when it never was; `night` is the newest run of the cron line.
 
-    `files_read_at`: when files were last read well. `sqlite_version` is None for PostgreSQL.
+    `files_read_at`: when files were last read well. `sqlite_version` is None for PostgreSQL. `digests_refused`: those
+    that wait since an address refused them.
     """
 
     night: LatestRun | None
@@ -81,6 +84,7 @@ class Facts:
     quarantine: Quarantine
     copy_at: int | None
     sqlite_version: tuple[int, int, int] | None
+    digests_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +123,14 @@ class Health:
 
 def judge(facts: Facts, *, now: int) -> Health:
     """Judge the facts at `now` (epoch seconds)."""
-    until = _read_until(facts)
+    until = read_until(facts.mailboxes, facts.files_read_at)
     reporters = silences(facts.reporter_days, until)
     domains = silences(facts.domain_days, until)
     problems = (
         *_night_problems(facts, now),
         *(finding for mailbox in facts.mailboxes for finding in _mailbox_problems(mailbox, now)),
         *_copy_problems(facts, now),
+        *_digest_problems(facts.digests_refused),
         *(Finding("domain-silent", silence.name, silence.last_day) for silence in domains if not silence.gone),
         *(Finding("reporter-silent", silence.name, silence.last_day) for silence in reporters if not silence.gone),
     )
@@ -158,11 +163,14 @@ def _silence(name: str, days: list[int], until_day: int) -> Silence | None:
     return Silence(name, days[-1], habit, quiet) if quiet > 2 * habit + ARRIVAL_DAYS else None
 
 
-def _read_until(facts: Facts) -> int | None:
-    """The UTC day until which everything was read: of several mailboxes, what the one that is behind has reached."""
-    if not facts.mailboxes:
-        return None if facts.files_read_at is None else facts.files_read_at // DAY_SECONDS
-    reached = [mailbox.run.last_done_at if mailbox.run else None for mailbox in facts.mailboxes]
+def read_until(mailboxes: tuple[Mailbox, ...], files_read_at: int | None) -> int | None:
+    """The UTC day until which everything was read: of several mailboxes, what the one that is behind has reached.
+
+    None: nothing was read to its end yet. Files count where there is no mailbox.
+    """
+    if not mailboxes:
+        return None if files_read_at is None else files_read_at // DAY_SECONDS
+    reached = [mailbox.run.last_done_at if mailbox.run else None for mailbox in mailboxes]
     known = [at for at in reached if at is not None]
     return min(known) // DAY_SECONDS if len(known) == len(reached) else None
 
@@ -202,6 +210,11 @@ def _copy_problems(facts: Facts, now: int) -> Iterator[Finding]:
         yield Finding("copy-missing")
     elif _late(facts.copy_at, now):
         yield Finding("copy-late", number=facts.copy_at)
+
+
+def _digest_problems(refused: int) -> Iterator[Finding]:
+    if refused:
+        yield Finding("digest-refused", number=refused)
 
 
 def _late(at: int | None, now: int) -> bool:

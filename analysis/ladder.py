@@ -4,7 +4,7 @@ The stage comes from DNS, with the policy that reports name as second witness. A
 but for `Back`. Nothing is written and nothing is looked up here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from analysis import coverage, gates, ladder_frames, own_mail, published, published_frames, sender_frames, stages
@@ -12,7 +12,8 @@ from analysis import senders as senders_analysis
 from analysis.coverage import Coverage
 from analysis.frames import Connection, Period, Scope
 from analysis.gates import FAIL, PASS, Facts, Gate
-from analysis.ladder_frames import ConsentRow, SenderDay
+from analysis.ladder_frames import ConsentRow, ReporterDay
+from analysis.records import tags
 from analysis.records.draft import Draft, draft
 from analysis.records.findings import Finding, Severity
 from analysis.records.lint import Kind
@@ -66,7 +67,7 @@ class Advice:
 def build(
     connection: Connection, scope: Scope, name: str, tables: Tables, now: int, *, rua: tuple[str, ...] = ()
 ) -> Advice | None:
-    """The advice for domain `name` (A-label) at `now`. `rua`: addresses that reports have to reach.
+    """The advice for domain `name` (A-label) at `now`. `rua`: addresses for reports, where the live record names none.
 
     None when the domain is unknown or out of scope: nobody can tell the two apart.
     """
@@ -82,13 +83,14 @@ def facts_of(connection: Connection, scope: Scope, where: DomainRow, tables: Tab
     period, window = coverage.lookback(as_of), coverage.window(as_of)
     found = senders_analysis.build(connection, scope, where.name, tables, since=period.first_day, until=as_of)
     senders = found.senders if found else ()
-    rows = ladder_frames.sender_days(connection, where, period, own_mail.partly_own(senders))
+    own, partly_own = own_mail.own_keys(senders), own_mail.partly_own(senders)
+    days = ladder_frames.sender_days(connection, where, period, partly_own)
     live = stages.live(
         ladder_frames.snapshots(connection, where), where.name, now, _errors(connection, where, senders, tables)
     )
     witness = stages.witness(ladder_frames.policies(connection, where, period))
     stage, since = _stage(live, witness)
-    own = own_mail.own_keys(senders)
+    told = _told(connection, where, own, as_of)
     reported = ladder_frames.report_days(connection, where, period)
     return Facts(
         as_of=as_of,
@@ -96,16 +98,31 @@ def facts_of(connection: Connection, scope: Scope, where: DomainRow, tables: Tab
         stage_since=since,
         live=live,
         witness=witness,
-        coverage=coverage.build(rows, own, as_of, changed_day=_day(live.changed_at)),
-        own=own_mail.own_senders(senders, rows, ladder_frames.excused(connection, where, window)),
+        coverage=coverage.build(days, told, own, as_of, changed_day=_day(live.changed_at)),
+        own=own_mail.own_senders(senders, days, ladder_frames.excused(connection, where, window)),
         unreviewed=own_mail.unreviewed(senders),
-        subdomains=own_mail.subdomains(ladder_frames.sender_names(connection, where, window), own, where.name),
-        held=_held(senders, rows, window, since),
+        subdomains=own_mail.subdomains(ladder_frames.sender_names(connection, where, window, own), own, where.name),
+        held=own_mail.held(
+            senders,
+            ladder_frames.held_mail(connection, where, window, partly_own),
+            max(window.first_day, since or 0),
+        ),
         list_messages=ladder_frames.list_messages(connection, where, window),
         consents=ladder_frames.consents(connection, where),
+        complaints=ladder_frames.complaints(connection, where),
         reported=None if reported is None else (reported.first_day, reported.last_day),
         passed=sum(sender.passed for sender in senders),
+        signed_day=min((row.day for row in days if row.sender in own and row.dkim_aligned), default=None),
     )
+
+
+def _told(connection: Connection, where: DomainRow, own: Collection[str], as_of: int) -> tuple[ReporterDay, ...]:
+    """What reporters told in the window; of those that may have gone silent, what they told before it as well."""
+    window, lookback = coverage.window(as_of), coverage.lookback(as_of)
+    recent = ladder_frames.reporter_days(connection, where, window, own)
+    speaking = {each.reporter for each in recent if as_of - each.day < coverage.SILENT_DAYS}
+    before = Period(lookback.first_day, window.first_day - 1)
+    return (*ladder_frames.reporter_days(connection, where, before, own, but=speaking), *recent)
 
 
 def _errors(connection: Connection, where: DomainRow, senders: Iterable[Sender], tables: Tables) -> tuple[Finding, ...]:
@@ -130,12 +147,6 @@ def _stage(live: Live, witness: Witness | None) -> tuple[Stage | None, int | Non
     if live.first and since is not None and witness is not None and witness.stage == live.stage:
         since = min(since, witness.first_day)
     return live.stage, since
-
-
-def _held(
-    senders: Iterable[Sender], rows: Iterable[SenderDay], window: Period, since: int | None
-) -> tuple[own_mail.Held, ...]:
-    return own_mail.held(senders, rows, max(window.first_day, since or 0))
 
 
 def _day(at: int | None) -> int | None:
@@ -193,6 +204,20 @@ def _is_parked(facts: Facts) -> bool:
     return facts.reported is not None and not facts.own and not facts.passed and not candidates
 
 
+def sends_mail(facts: Facts) -> bool | None:
+    """Whether the domain sends mail: no, where the customer said that it does not, or a month of reports shows none.
+
+    None where neither is known.
+    """
+    if facts.own or facts.passed:
+        return True
+    if Stage.PARKED in facts.consents:
+        return False
+    first = facts.reported[0] if facts.reported else facts.as_of
+    long_enough = facts.as_of - first + 1 >= gates.OBSERVED_DAYS
+    return False if long_enough and not facts.unreviewed else None
+
+
 def _ready(facts: Facts, target: Stage | None, blockers: tuple[Gate, ...], *, down: bool) -> bool | None:
     if target is None or facts.live.stage is None:
         return None
@@ -208,4 +233,5 @@ def _ready(facts: Facts, target: Stage | None, blockers: tuple[Gate, ...], *, do
 def _record(facts: Facts, target: Stage | None, rua: tuple[str, ...]) -> Draft | None:
     if target is None or facts.live.stage is None:
         return None
-    return draft(facts.live.record, stages.step_of(target), rua=rua)
+    named = tags.first(facts.live.record or "", "rua") is not None
+    return draft(facts.live.record, stages.step_of(target), rua=() if named else rua)

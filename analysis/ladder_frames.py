@@ -8,18 +8,20 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, case, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, Select, and_, case, cast, func, or_, select
 
 from analysis.frames import FAILED, IN_FORCE, Period
-from analysis.sender_frames import DomainRow
+from analysis.sender_frames import DomainRow, tuples
 from store.evidence import MARKS
 from store.schema import (
+    complaint,
     consent,
     dns_snapshot,
     report,
     sender,
     traffic,
     traffic_evidence,
+    traffic_source,
 )
 
 FORWARDS = ("forwarded", "mailing_list", "trusted_forwarder")
@@ -27,15 +29,30 @@ HELD = ("quarantine", "reject")
 
 
 class SenderDay(NamedTuple):
-    """One sender's counted messages on one day as one reporter saw them; `held`: failing, quarantined or rejected."""
+    """One sender's counted messages on one day."""
+
+    sender: str
+    day: int
+    messages: int
+    passed: int
+    dkim_aligned: int
+
+
+class ReporterDay(NamedTuple):
+    """Counted messages of chosen senders that passed on one day, as one reporter told of them; never 0."""
+
+    reporter: str
+    day: int
+    passed: int
+
+
+class HeldRow(NamedTuple):
+    """One sender's failing messages that one reporter's server quarantined or rejected on one day."""
 
     sender: str
     day: int
     reporter: str
     messages: int
-    passed: int
-    dkim_aligned: int
-    held: int
 
 
 class NameRow(NamedTuple):
@@ -81,26 +98,52 @@ class ConsentRow(NamedTuple):
     evidence: dict[str, Any]
 
 
+class ComplaintRow(NamedTuple):
+    """A complaint that counts, and when it was written down (epoch seconds)."""
+
+    note: str
+    at: int
+
+
 def sender_days(
     connection: Connection, where: DomainRow, period: Period, chosen: Collection[str]
 ) -> tuple[SenderDay, ...]:
-    """The days of the senders with these keys by reporter; in order of sender, day, reporter."""
+    """The days of the senders with these keys; in order of sender and day."""
+    table = traffic_source.c
+    sums = (_sum(table.messages), _sum(table.passed), _sum(table.dkim_aligned))
+    sent = (table.domain_id == sender.c.domain_id, table.sender_id == sender.c.id)
+    # Outer, so that SQLite reads each sender's days in the order of the covering index and never sorts.
+    joined = sender.outerjoin(traffic_source, and_(*sent, *_days(traffic_source, period)))
+    mine = (sender.c.domain_id == where.id, sender.c.key.in_(sorted(chosen)))
+    statement = select(sender.c.key, table.day, *sums).select_from(joined).where(*mine)
+    rows = tuples(connection, statement.group_by(sender.c.domain_id, sender.c.id, table.day))
+    return tuple(sorted(SenderDay._make(row) for row in rows if row[1] is not None))
+
+
+def reporter_days(
+    connection: Connection, where: DomainRow, period: Period, chosen: Collection[str], *, but: Collection[str] = ()
+) -> tuple[ReporterDay, ...]:
+    """What each reporter, `but` these, told of these senders' mail that passed; in order of reporter and day."""
+    table = traffic.c
+    wanted = (table.reporter.not_in(sorted(but)), table.messages > 0, _passed(), _of(where, chosen))
+    statement = select(table.reporter, table.day, _sum(table.messages)).where(*_counted(where, period), *wanted)
+    rows = tuples(connection, statement.group_by(table.reporter, table.day))
+    return tuple(sorted(ReporterDay._make(row) for row in rows))
+
+
+def held_mail(connection: Connection, where: DomainRow, period: Period, chosen: Collection[str]) -> tuple[HeldRow, ...]:
+    """Failing mail of these senders that was quarantined or rejected; in order of sender, day, reporter."""
     table = traffic.c
     keys = (sender.c.key, table.day, table.reporter)
-    figures = (
-        _sum(table.messages),
-        _sum(case((_passed(), table.messages), else_=0)),
-        _sum(case((table.dkim_aligned, table.messages), else_=0)),
-        _sum(case((and_(~_passed(), table.disposition.in_(HELD)), table.messages), else_=0)),
-    )
-    ids = (sender.c.domain_id == where.id, sender.c.key.in_(sorted(chosen)))
-    wanted = table.sender_id.in_(select(sender.c.id).where(*ids))
-    rows = connection.execute(_of_senders((*keys, *figures), where, period).where(wanted).group_by(*keys))
-    return tuple(sorted(SenderDay(*row) for row in rows))
+    held = (~_passed(), table.disposition.in_(HELD), table.messages > 0, _of(where, chosen))
+    statement = _of_senders((*keys, _sum(table.messages)), where, period).where(*held).group_by(*keys)
+    return tuple(sorted(HeldRow(*row) for row in connection.execute(statement)))
 
 
-def sender_names(connection: Connection, where: DomainRow, period: Period) -> tuple[NameRow, ...]:
-    """Every sender's mail by the name in From; in order of name and sender."""
+def sender_names(
+    connection: Connection, where: DomainRow, period: Period, chosen: Collection[str]
+) -> tuple[NameRow, ...]:
+    """The mail of these senders by the name in From, of names below the domain; in order of name and sender."""
     table = traffic.c
     keys = (table.header_from, sender.c.key)
     figures = (
@@ -108,8 +151,9 @@ def sender_names(connection: Connection, where: DomainRow, period: Period) -> tu
         _sum(case((_passed(), table.messages), else_=0)),
         _sum(case((and_(~_passed(), table.override.in_(FORWARDS)), table.messages), else_=0)),
     )
-    rows = connection.execute(_of_senders((*keys, *figures), where, period).group_by(*keys))
-    return tuple(sorted(NameRow(*row) for row in rows))
+    below = table.header_from.endswith(f".{where.name}", autoescape=True)
+    statement = _of_senders((*keys, *figures), where, period).where(below, _of(where, chosen))
+    return tuple(sorted(NameRow(*row) for row in connection.execute(statement.group_by(*keys))))
 
 
 def list_messages(connection: Connection, where: DomainRow, period: Period) -> int:
@@ -188,18 +232,35 @@ def consents(connection: Connection, where: DomainRow) -> dict[str, ConsentRow]:
     return {row.stage: ConsentRow(*row[:-1], json.loads(row.evidence)) for row in rows}
 
 
+def complaints(connection: Connection, where: DomainRow) -> tuple[ComplaintRow, ...]:
+    """The complaints that count, oldest first."""
+    table = complaint.c
+    counting = (table.domain_id == where.id, table.withdrawn_at.is_(None))
+    statement = select(table.note, table.recorded_at).where(*counting).order_by(table.recorded_at, table.id)
+    return tuple(ComplaintRow(*row) for row in connection.execute(statement))
+
+
 def _passed() -> ColumnElement[bool]:
     return or_(traffic.c.dkim_aligned, traffic.c.spf_aligned)
 
 
+def _of(where: DomainRow, chosen: Collection[str]) -> ColumnElement[bool]:
+    """That a row of `traffic` is of a sender with one of these keys."""
+    ids = (sender.c.domain_id == where.id, sender.c.key.in_(sorted(chosen)))
+    return traffic.c.sender_id.in_(select(sender.c.id).where(*ids))
+
+
+def _days(table: FromClause, period: Period) -> tuple[ColumnElement[bool], ...]:
+    return table.c.day.between(period.first_day, period.last_day), table.c.authenticity != FAILED
+
+
+def _counted(where: DomainRow, period: Period) -> tuple[ColumnElement[bool], ...]:
+    return traffic.c.domain_id == where.id, *_days(traffic, period)
+
+
 def _of_senders(columns: Sequence[ColumnElement[Any]], where: DomainRow, period: Period) -> Select[Any]:
     named = and_(sender.c.domain_id == traffic.c.domain_id, sender.c.id == traffic.c.sender_id)
-    counted = (
-        traffic.c.domain_id == where.id,
-        traffic.c.day.between(period.first_day, period.last_day),
-        traffic.c.authenticity != FAILED,
-    )
-    return select(*columns).select_from(traffic.join(sender, named)).where(*counted)
+    return select(*columns).select_from(traffic.join(sender, named)).where(*_counted(where, period))
 
 
 def _reported(where: DomainRow, period: Period) -> tuple[ColumnElement[bool], ...]:

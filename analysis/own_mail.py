@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from analysis.bounds import lower_bound
 from analysis.coverage import WINDOW_DAYS
-from analysis.ladder_frames import Excused, NameRow, SenderDay
+from analysis.ladder_frames import Excused, HeldRow, NameRow, SenderDay
 from analysis.senders import OwnAddress, Sender
 from analysis.verdict import FAILING_MESSAGES, FAILING_SHARE, OURS
 
@@ -179,16 +179,16 @@ def unreviewed(senders: Iterable[Sender]) -> tuple[Unreviewed, ...]:
     return tuple(sorted(found, key=lambda each: (-each.messages, each.key)))
 
 
-def held(senders: Iterable[Sender], rows: Iterable[SenderDay], since_day: int) -> tuple[Held, ...]:
+def held(senders: Iterable[Sender], rows: Iterable[HeldRow], since_day: int) -> tuple[Held, ...]:
     """Own mail that was quarantined or rejected from `since_day` on; oldest first.
 
     A sender's addresses are not told apart here: one that is ours only in part counts when mail of ours fails.
     """
     names = {sender.key: sender.name for sender in senders if _fails_of_ours(sender)}
     found = (
-        Held(row.sender, names[row.sender], row.day, row.reporter, row.held)
+        Held(row.sender, names[row.sender], row.day, row.reporter, row.messages)
         for row in rows
-        if row.held and row.day >= since_day and row.sender in names
+        if row.day >= since_day and row.sender in names
     )
     return tuple(sorted(found, key=lambda each: (each.day, each.sender, each.reporter)))
 

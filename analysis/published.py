@@ -4,6 +4,7 @@ What DNS did not say is no fact: the findings that need it are left out, and the
 Asks nobody; `build` reads the last look out of the store, `examine` takes one that was made just now.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -31,18 +32,32 @@ DEAD_END = Rule(
     Effect.SPF_FAILS,
 )
 
+CROWDED = Rule(
+    "S26",
+    Severity.ERROR,
+    later("“%(term)s” stands for %(count)s mail servers; more than 10 are not allowed (RFC 7208 section 4.6.4)."),
+    Effect.SPF_FAILS,
+)
+MOST_MAIL_SERVERS = 10
+
 _VERSION = "v=DKIM1; "
+_MX_TERM = re.compile(r"[-+~?]?mx(?::(?P<host>[^/\s]+))?(?:/\S*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What reports and tables tell around the records. `sends_mail`: False only where staff or reports say so."""
+    """What reports and tables tell around the records.
+
+    `foreign`: own services none of whose mail aligned by DKIM, and the domain that they signed as instead.
+    `sends_mail`: False only where staff or reports say so.
+    """
 
     services_known: tuple[Service, ...] = ()
     services_in_use: tuple[Service, ...] = ()
     signatures: tuple[Signature, ...] = ()
     subdomains: tuple[Subdomain, ...] = ()
     sends_mail: bool | None = None
+    foreign: tuple[tuple[Service, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,11 @@ def facts(
         published_frames.seen_signatures(connection, where, since),
         published_frames.seen_subdomains(connection, where, since),
         sends_mail,
+        tuple(
+            (service, d)
+            for key, d in published_frames.foreign_signatures(connection, where, since)
+            if (service := service_of(key, tables))
+        ),
     )
 
 
@@ -114,6 +134,7 @@ def examine(look: Look, around: Facts, *, looked_at: int) -> Published:
     """Every record of a look, linted with all that is known around it."""
     said = {(each.kind, each.name): each for each in look.observations}
     checked = [record for each in look.observations for record in _checked(each, look.domain, said, around)]
+    checked += _foreign(look.domain, said, around)
     walk = said.get((snapshots.WALK, look.domain))
     own = said.get((snapshots.DMARC, f"_dmarc.{look.domain}"))
     policy_domain = walk.content.get("policy_domain") if walk else look.domain if _is_policy(own) else None
@@ -137,7 +158,7 @@ def _checked(each: Observation, domain: str, said: _Said, around: Facts) -> Iter
         return
     for found_kind, text in _by_kind(texts, kind):
         linted = _linted(text, found_kind, known)
-        findings = (*linted.findings, *_dead_ends(said, each))
+        findings = (*linted.findings, *_dead_ends(said, each), *_crowded(said, each))
         valid = linted.valid and not any(each.severity == Severity.ERROR for each in findings)
         yield Checked(found_kind, each.name, each.state, text, valid, findings, linted.corrected)
 
@@ -277,6 +298,16 @@ def _dead_ends(said: _Said, each: Observation) -> Iterator[Finding]:
             yield finding(DEAD_END, None, host=top, name=name)
 
 
+def _crowded(said: _Said, each: Observation) -> Iterator[Finding]:
+    """Terms `mx` of which the look knows that they stand for too many servers."""
+    for word in " ".join(_texts(each)).split() if each.kind == snapshots.SPF else ():
+        term = _MX_TERM.fullmatch(word)
+        mx = said.get((snapshots.MX, (term["host"] or each.name).lower())) if term else None
+        count = 0 if mx is None else len(mx.content.get("hosts", ()))
+        if count > MOST_MAIL_SERVERS:
+            yield finding(CROWDED, None, term=word, count=count)
+
+
 def _weaker(each: Observation, said: _Said) -> Iterator[str]:
     ours = _strength(each, "sp")
     for (kind, name), other in said.items():
@@ -321,6 +352,18 @@ def _missing(each: Observation, around: Facts) -> Iterator[Finding]:
         listed = {*service.selectors, *(record.selector for record in service.dkim)}
         if any(signature.selector.lower() in listed for signature in seen):
             yield dkim.missing_key(service.name, each.name)
+
+
+def _foreign(domain: str, said: _Said, around: Facts) -> Iterator[Checked]:
+    """K3, at the key that the service would sign with: where one stands already, it is only not used yet."""
+    for service, d in around.foreign:
+        selectors = {*service.selectors, *(record.selector for record in service.dkim if record.selector)}
+        names = [f"{selector}._domainkey.{domain}".lower() for selector in sorted(selectors)]
+        keys = [said[snapshots.DKIM, name] for name in names if (snapshots.DKIM, name) in said]
+        if not any(key.state == FOUND for key in keys):
+            name = names[0] if names else f"_domainkey.{domain}"
+            state = keys[0].state if keys else snapshots.NO_RECORD
+            yield Checked(Kind.DKIM, name, state, None, None, (dkim.foreign_signature(service.name, d),), None)
 
 
 def _key(signature: Signature) -> str:

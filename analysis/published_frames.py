@@ -1,13 +1,15 @@
 """The SQL about published records: what the last look at a domain's DNS said, and what its reports tell around it."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 
-from analysis.frames import FAILED
+from analysis.frames import FAILED, IN_FORCE
 from analysis.sender_frames import DomainRow
-from store.schema import dns_snapshot, sender, traffic_source
+from store.schema import auth_result, dns_snapshot, record, report, sender, sender_decision, traffic_source
 from store.snapshots import LOOK, Look, Observation, Signature, Subdomain, Target, Unanswered, signatures, subdomains
 
 MOST_KEYS = 40
@@ -56,3 +58,49 @@ def sender_keys(connection: Connection, where: DomainRow, since_day: int) -> tup
     wanted = select(sender.c.key).select_from(joined).where(counted.domain_id == where.id)
     recent = wanted.where(counted.day >= since_day, counted.authenticity != FAILED).distinct().order_by(sender.c.key)
     return tuple(connection.execute(recent).scalars())
+
+
+def foreign_signatures(connection: Connection, where: DomainRow, since_day: int) -> Iterator[tuple[str, str]]:
+    """Own services none of whose mail aligned by DKIM since that day, and the domain that they signed as: (key, d).
+
+    Own is what staff decided to be, or what the domain's SPF names.
+    """
+    for sender_id, key in connection.execute(_unsigned_services(where, since_day)).all():
+        found = connection.execute(_signed_as(where, sender_id, since_day)).scalar()
+        if found is not None:
+            yield key, found
+
+
+def _unsigned_services(where: DomainRow, since_day: int) -> Select[Any]:
+    counted, decided = traffic_source.c, sender_decision.c
+    ours = exists().where(
+        decided.domain_id == where.id,
+        decided.sender_key == sender.c.key,
+        decided.decision == "ours",
+        decided.withdrawn_at.is_(None),
+    )
+    joined = sender.join(
+        traffic_source, and_(counted.domain_id == sender.c.domain_id, counted.sender_id == sender.c.id)
+    )
+    days = (counted.day >= since_day, counted.authenticity != FAILED)
+    statement = select(sender.c.id, sender.c.key).select_from(joined)
+    statement = statement.where(sender.c.domain_id == where.id, sender.c.key.like("service:%"), *days)
+    unsigned = and_(func.sum(counted.dkim_aligned) == 0, or_(func.sum(counted.spf_aligned) > 0, ours))
+    return statement.group_by(sender.c.domain_id, sender.c.id, sender.c.key).having(unsigned).order_by(sender.c.key)
+
+
+def _signed_as(where: DomainRow, sender_id: int, since_day: int) -> Select[Any]:
+    """The domain of most of a sender's good signatures."""
+    found = auth_result.c
+    reported = and_(report.c.domain_id == record.c.domain_id, report.c.id == record.c.report_id)
+    told = and_(
+        found.domain_id == record.c.domain_id,
+        found.report_id == record.c.report_id,
+        found.record_number == record.c.number,
+    )
+    joined = report.join(record, reported).join(auth_result, told)
+    counted = (report.c.last_day >= since_day, report.c.standing == IN_FORCE, report.c.authenticity != FAILED)
+    good = (found.method == "dkim", found.result == "pass", found.domain.is_not(None))
+    statement = select(found.domain).select_from(joined)
+    statement = statement.where(record.c.domain_id == where.id, record.c.sender_id == sender_id, *counted, *good)
+    return statement.group_by(found.domain).order_by(func.sum(record.c.messages).desc(), found.domain).limit(1)

@@ -166,7 +166,7 @@ def _domain(
     rua: tuple[str, ...],
 ) -> DomainReport | None:
     where = sender_frames.domain_row(connection, scope, name)
-    page = domain_analysis.build(connection, scope, name, period, rows=0)
+    page = domain_analysis.build(connection, scope, name, period)
     advice = ladder.build(connection, scope, name, tables, now, rua=rua)
     if where is None or page is None or advice is None:
         return None

@@ -53,6 +53,8 @@ from store.values import AuthResult
 SIGNED_MESSAGES = 50
 # Bound variables of one statement: SQLite allows 32,766.
 CHUNK = 5_000
+# So many rows are held at once: fewer than make Python's garbage collector look through all of them again and again.
+ROWS_AT_ONCE = 500
 # Kinds of sender of which nobody vouches for the address.
 STRANGER_KINDS = ("network", "unknown")
 
@@ -98,7 +100,7 @@ class DecisionRow:
 def domain_row(connection: Connection, scope: Scope, name: str) -> DomainRow | None:
     """The domain, or None when it is not in the scope."""
     columns = (domain.c.id, domain.c.name, _owner())
-    row = connection.execute(select(*columns).where(domain.c.name == name, _allowed(scope))).one_or_none()
+    row = connection.execute(select(*columns).where(domain.c.name == name, allowed(scope))).one_or_none()
     return None if row is None else DomainRow(*row)
 
 
@@ -127,7 +129,7 @@ def reporters(connection: Connection, where: DomainRow, period: Period) -> dict[
     columns = (traffic.c.sender_id, traffic.c.reporter)
     statement = select(*columns).where(*_counted(traffic, where.id, period)).distinct()
     found: defaultdict[int, set[str]] = defaultdict(set)
-    for sender_id, reporter in connection.execute(statement):
+    for sender_id, reporter in tuples(connection, statement):
         found[sender_id].add(reporter)
     return {sender_id: frozenset(names) for sender_id, names in found.items()}
 
@@ -135,10 +137,14 @@ def reporters(connection: Connection, where: DomainRow, period: Period) -> dict[
 def traces(connection: Connection, where: DomainRow, period: Period) -> Iterator[Trace]:
     """All counted mail of the domain. No order."""
     for statement in (_aligned_both_ways(where, period), _marked_mail(where, period)):
-        with connection.execute(statement) as result:
-            # The driver's own tuples: making rows of them takes as long as counting them.
-            if result.cursor:
-                yield from result.cursor.fetchall()
+        yield from tuples(connection, statement)
+
+
+def tuples(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+    """The driver's own tuples, one at a time: making rows of them, or keeping them, takes longer than counting."""
+    with connection.execute(statement) as result:
+        while result.cursor and (rows := result.cursor.fetchmany(ROWS_AT_ONCE)):
+            yield from rows
 
 
 def _aligned_both_ways(where: DomainRow, period: Period) -> Select[Any]:
@@ -213,7 +219,8 @@ def elsewhere(connection: Connection, where: DomainRow, period: Period) -> dict[
         by_source[row.source_id].append(row)
     passing: defaultdict[int, set[int]] = defaultdict(set)
     nameless: set[int] = set()
-    for chunk in _chunks(sorted(by_source)):
+    # Whose mail fails nowhere else unsigned is judged by what it forwards alone.
+    for chunk in _chunks(sorted({row.source_id for row in failed if row.unsigned})):
         nameless |= _nameless(connection, chunk)
         for source_id, owner in _passes_elsewhere(connection, where, period, chunk):
             passing[source_id].add(owner)
@@ -264,9 +271,19 @@ def _failed_elsewhere(connection: Connection, where: DomainRow, period: Period) 
     near = and_(table.source_id == here.c.source_id, table.day.between(here.c.first_day, here.c.last_day))
     joined = here.join(traffic_evidence, near).join(domain, domain.c.id == table.domain_id)
     others = (table.domain_id != where.id, table.authenticity != FAILED, _owner() != where.owner)
-    statement = select(*columns).select_from(joined).where(*others)
+    statement = select(*columns).select_from(joined).where(_is_elsewhere(where, here), *others)
     rows = connection.execute(statement.group_by(table.source_id, table.domain_id, domain.c.customer_id, domain.c.id))
     return [_Failed(*row) for row in rows]
+
+
+def _is_elsewhere(where: DomainRow, here: FromClause) -> ColumnElement[bool]:
+    """That the address has mail in another domain's name on those days. Most have not, and the index alone tells.
+
+    The sub-query names its column: `SELECT *` would read the table as well.
+    """
+    other = traffic_evidence.alias("other").c
+    near = (other.source_id == here.c.source_id, other.day.between(here.c.first_day, here.c.last_day))
+    return select(other.domain_id).where(*near, other.domain_id != where.id).exists()
 
 
 def _marked(*names: str) -> ColumnElement[bool]:
@@ -326,7 +343,8 @@ def _owner() -> ColumnElement[int]:
     return func.coalesce(domain.c.customer_id, -domain.c.id)
 
 
-def _allowed(scope: Scope) -> ColumnElement[bool]:
+def allowed(scope: Scope) -> ColumnElement[bool]:
+    """That a row of `domain` is in the scope."""
     return true() if scope.customer_ids is None else domain.c.customer_id.in_(scope.customer_ids)
 
 

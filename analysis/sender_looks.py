@@ -1,14 +1,17 @@
 """What mail of one address or of a whole sender looks like in total: one object for each distinct look.
 
 Most addresses of a large domain were seen once and look exactly like hundreds of others, so that each look is counted
-and judged once. Pure: order and split of the mail do not matter.
+and judged once. There may be hundreds of thousands of traces: they are counted as columns (numpy), not one by one.
+Pure: order and split of the mail do not matter.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from analysis.verdict import Evidence
 from store.evidence import BOTH_ALIGNED, MARKS
@@ -16,14 +19,14 @@ from store.evidence import BOTH_ALIGNED, MARKS
 _DKIM, _SPF = MARKS["dkim_aligned"], MARKS["spf_aligned"]
 # Set beside the marks of mail of the period's last days.
 _RECENT = 1 << len(MARKS)
+_MARKS_BITS = len(MARKS) + 1
+_ID_BITS = 32
 
 
 # Counted messages of one address under one sender, on one day, all with the same marks (store/evidence.py): sender id,
 # source id, day, reporter ("" for mail that aligned both ways, which is kept without it), marks, messages.
 # Plain tuples: there may be hundreds of thousands, and Python's garbage collector walks through named ones.
 Trace = tuple[int, int, int, str, int, int]
-# Messages by marks, in the order of the marks.
-_Sums = tuple[tuple[int, int], ...]
 
 
 class Aligned(NamedTuple):
@@ -48,7 +51,6 @@ class Look:
     days: int
     signed_reporters: int
     evidence: Evidence
-    sums: _Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,99 +63,107 @@ class Mail:
     last_day: int
 
 
+_Column = npt.NDArray[np.int64]
+_Table = npt.NDArray[np.void]
+_COLUMNS = np.dtype(
+    [(name, "O" if name == "reporter" else "i8") for name in "sender source day reporter marks messages".split()]
+)
+
+
 def mail_of(traces: Iterable[Trace], recent_from: int) -> dict[int, Mail]:
     """The mail of each sender by its id; mail is recent from the day `recent_from` on."""
-    found: defaultdict[int, defaultdict[int, list[Trace]]] = defaultdict(lambda: defaultdict(list))
-    for trace in traces:
-        found[trace[0]][trace[1]].append(trace)
-    looks = _Looks(recent_from)
-    return {sender_id: looks.mail(addresses) for sender_id, addresses in found.items()}
+    table = np.fromiter(traces, dtype=_COLUMNS)
+    marks = np.where(table["day"] >= recent_from, table["marks"] | _RECENT, table["marks"])
+    ids, address = np.unique(table["sender"] << _ID_BITS | table["source"], return_inverse=True)
+    senders, starts = np.unique(ids >> _ID_BITS, return_index=True)
+    sender = np.searchsorted(starts, address, side="right") - 1
+    looks = _looks(_summed(address, marks, table), _days(address, table), _signed_reporters(address, table))
+    sources = (ids & ((1 << _ID_BITS) - 1)).tolist()
+    found = (dict(zip(sources[a:b], looks[a:b], strict=True)) for a, b in pairwise([*starts.tolist(), len(ids)]))
+    # Reporters of a whole sender are known from elsewhere.
+    wholes = _looks(_summed(sender, marks, table), _days(sender, table), [0] * len(senders))
+    mails = map(Mail, found, wholes, *_ends(sender, table["day"], len(senders)))
+    return dict(zip(senders.tolist(), mails, strict=True))
 
 
-class _Looks:
-    """Makes looks, each distinct one once."""
+@dataclass(frozen=True, slots=True)
+class _Summed:
+    """Messages by group and marks, in the order of both; `starts`: where each group begins."""
 
-    def __init__(self, recent_from: int) -> None:
-        self._recent_from = recent_from
-        self._known: dict[tuple[int, int, _Sums], Look] = {}
-        self._single: dict[tuple[int, int], Look] = {}
+    marks: _Column
+    messages: _Column
+    starts: _Column
 
-    def mail(self, seen: Mapping[int, Sequence[Trace]]) -> Mail:
-        of_one, of_many = self._of_one, self._of_many
-        addresses = {
-            source_id: of_one(traces[0]) if len(traces) == 1 else of_many(traces) for source_id, traces in seen.items()
-        }
-        days = {trace[2] for traces in seen.values() for trace in traces}
-        sums: defaultdict[int, int] = defaultdict(int)
-        for look, times in Counter(addresses.values()).items():
-            for marks, messages in look.sums:
-                sums[marks] += messages * times
-        # Reporters of a whole sender are known from elsewhere.
-        return Mail(addresses, self._look(len(days), 0, sums), min(days), max(days))
+    def keys(self) -> Iterator[bytes]:
+        """Of each group, its marks and messages as bytes: equal where they are."""
+        packed = np.stack((self.marks, self.messages), axis=1).tobytes()
+        return (packed[a:b] for a, b in pairwise([*(16 * self.starts).tolist(), len(packed)]))
 
-    def _of_one(self, trace: Trace) -> Look:
-        """The look of an address with one trace."""
-        _sender, _source, day, _reporter, marks, messages = trace
-        key = (marks | _RECENT if day >= self._recent_from else marks, messages)
-        look = self._single.get(key)
-        if look is None:
-            look = self._single[key] = self._of_many((trace,))
-        return look
-
-    def _of_many(self, traces: Iterable[Trace]) -> Look:
-        """The look of an address."""
-        recent_from = self._recent_from
-        days, reporters = set(), set()
-        sums: defaultdict[int, int] = defaultdict(int)
-        for _sender, _source, day, reporter, marks, messages in traces:
-            days.add(day)
-            sums[marks | _RECENT if day >= recent_from else marks] += messages
-            if messages and marks & BOTH_ALIGNED == _DKIM:
-                reporters.add(reporter)
-        return self._look(len(days), len(reporters), sums)
-
-    def _look(self, days: int, signed_reporters: int, sums: Mapping[int, int]) -> Look:
-        counts = days, signed_reporters, tuple(sorted(sums.items()))
-        look = self._known.get(counts)
-        if look is None:
-            look = self._known[counts] = _made(*counts)
-        return look
+    def figures(self, chosen: Sequence[int]) -> list[tuple[int, ...]]:
+        """Of each chosen group, the fields of Aligned over all days and over the last ones, and those of Evidence."""
+        aligned = self.marks & BOTH_ALIGNED
+        alone = aligned != BOTH_ALIGNED
+        ways = (aligned >= 0, aligned > 0, aligned & _DKIM > 0, aligned & _SPF > 0)
+        late = self.marks & _RECENT > 0
+        evidence = (alone, *(alone & (self.marks & mark > 0) for mark in MARKS.values()))
+        counted = (*ways, *(way & late for way in ways), *evidence)
+        sums = [np.add.reduceat(self.messages * holds, self.starts)[chosen] for holds in counted]
+        return list(zip(*(column.tolist() for column in sums), strict=True))
 
 
-def _made(days: int, signed_reporters: int, sums: _Sums) -> Look:
-    total = _aligned(sums)
-    recent = tuple(one for one in sums if one[0] & _RECENT)
-    late = total if len(recent) == len(sums) else _aligned(recent)
-    return Look(total, late, days, signed_reporters, _evidence(sums), sums)
+def _summed(group: _Column, marks: _Column, table: _Table) -> _Summed:
+    keys, place = np.unique(group << _MARKS_BITS | marks, return_inverse=True)
+    messages = np.zeros(len(keys), np.int64)
+    np.add.at(messages, place, table["messages"])
+    starts = np.flatnonzero(np.diff(keys >> _MARKS_BITS, prepend=-1))
+    return _Summed(keys & ((1 << _MARKS_BITS) - 1), messages, starts)
 
 
-def _aligned(sums: _Sums) -> Aligned:
-    both = dkim = spf = failed = 0
-    for marks, messages in sums:
-        aligned = marks & BOTH_ALIGNED
-        if not aligned:
-            failed += messages
-        elif aligned == _DKIM:
-            dkim += messages
-        elif aligned == _SPF:
-            spf += messages
-        else:
-            both += messages
-    passed = both + dkim + spf
-    return Aligned(passed + failed, passed, both + dkim, both + spf)
+def _looks(summed: _Summed, days: Iterable[int], signed: Iterable[int]) -> list[Look]:
+    """The look of each group; equal ones are one object."""
+    numbers: dict[tuple[int, int, bytes], int] = {}
+    first: list[int] = []
+    place: list[int] = []
+    for group, counts in enumerate(zip(days, signed, summed.keys(), strict=True)):
+        number = numbers.setdefault(counts, len(first))
+        if number == len(first):
+            first.append(group)
+        place.append(number)
+    looks = [_made(*counts[:2], row) for counts, row in zip(numbers, summed.figures(first), strict=True)]
+    return [looks[number] for number in place]
 
 
-def _evidence(sums: _Sums) -> Evidence:
-    counters = [0] * len(Evidence._fields)
-    for marks, messages in sums:
-        if marks & BOTH_ALIGNED != BOTH_ALIGNED:
-            for place in _places(marks):
-                counters[place] += messages
-    return Evidence._make(counters)
+def _made(days: int, signed_reporters: int, row: Sequence[int]) -> Look:
+    total, recent, evidence = Aligned._make(row[:4]), Aligned._make(row[4:8]), Evidence._make(row[8:])
+    return Look(total, recent, days, signed_reporters, evidence)
 
 
-@cache
-def _places(marks: int) -> tuple[int, ...]:
-    """Which fields of Evidence mail with these marks counts in; there are no more sets of marks than reporters send."""
-    names = ["messages", *(name for name, mark in MARKS.items() if marks & mark)]
-    return tuple(Evidence._fields.index(name) for name in names)
+def _days(group: _Column, table: _Table) -> list[int]:
+    """How many distinct days each group was seen on."""
+    return _distinct(group, table["day"] - table["day"].min(initial=0), int(group.max(initial=-1)) + 1)
+
+
+def _signed_reporters(address: _Column, table: _Table) -> list[int]:
+    """How many distinct reporters saw mail of each address that is aligned by DKIM alone."""
+    signed = (table["marks"] & BOTH_ALIGNED == _DKIM) & (table["messages"] > 0)
+    numbers: dict[str, int] = {}
+    names = table["reporter"][signed].tolist()
+    reporters = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(names))
+    return _distinct(address[signed], reporters, int(address.max(initial=-1)) + 1)
+
+
+def _distinct(group: _Column, values: _Column, groups: int) -> list[int]:
+    """How many distinct values, none negative, each group has."""
+    width = int(values.max(initial=0)) + 1
+    pairs = np.sort(group * width + values)
+    distinct = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
+    counted: Any = np.bincount(distinct // width, minlength=groups)
+    return list(counted.tolist())
+
+
+def _ends(group: _Column, days: _Column, groups: int) -> tuple[list[int], list[int]]:
+    """The first and the last day of each group."""
+    first, last = np.full(groups, np.iinfo(np.int64).max), np.full(groups, -1)
+    np.minimum.at(first, group, days)
+    np.maximum.at(last, group, days)
+    return list(first.tolist()), list(last.tolist())

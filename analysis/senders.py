@@ -6,8 +6,9 @@ one that does not exist.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from analysis import sender_frames as frames
@@ -145,7 +146,8 @@ def build(
     period = Period(first, max(first, seen.last_day) if until is None else until)
     survey = _survey(connection, where, period, tables)
     places = frames.places(connection, where, period) if with_sources else None
-    found = (_sender(survey, mailer, places) for mailer in survey.mailers)
+    special = survey.special
+    found = (_sender(survey, mailer, special, places) for mailer in survey.mailers)
     return Senders(where.name, period, tuple(sorted(found, key=lambda sender: (-sender.messages, sender.key))))
 
 
@@ -161,17 +163,13 @@ class _Mailer:
     reporters: frozenset[str]
 
 
-# What may differ between two addresses of a sender.
-_Facts = tuple[Look, Elsewhere | None, bool, str | None]
-
-
 @dataclass(frozen=True, slots=True)
 class _Survey:
     """Everything that was read about a domain and period.
 
-    `reporters`: how many told of the domain. `passing`: as how many senders each address passed.
-    `decided_sources`: decisions about single addresses, by id. `known`: what was judged, first by what all addresses of
-    a sender share, then by what may differ.
+    `reporters`: how many told of the domain. `shared`: the addresses that are seen as several senders, and as how many
+    of them each passed. `decided_sources`: decisions about single addresses, by id. `known`: what was judged, first by
+    what the addresses of a sender share, then by look.
     """
 
     tables: Tables
@@ -181,8 +179,13 @@ class _Survey:
     elsewhere: Mapping[int, Elsewhere]
     decided: Mapping[str, Decided]
     decided_sources: Mapping[int, str]
-    passing: Mapping[int, int]
-    known: dict[tuple[object, ...], dict[_Facts, Judgement]]
+    shared: Mapping[int, int]
+    known: dict[tuple[object, ...], dict[Look, Judgement]]
+
+    @property
+    def special(self) -> frozenset[int]:
+        """The addresses of which more is known than what they look like."""
+        return frozenset().union(self.elsewhere, self.decided_sources, self.shared)
 
 
 def _survey(connection: Connection, where: DomainRow, period: Period, tables: Tables) -> _Survey:
@@ -197,11 +200,19 @@ def _survey(connection: Connection, where: DomainRow, period: Period, tables: Ta
         elsewhere=frames.elsewhere(connection, where, late),
         decided=decided,
         decided_sources=_decided_sources(connection, decided),
-        passing=Counter(
-            source_id for mailer in mailers for source_id, look in mailer.mail.addresses.items() if look.total.passed
-        ),
+        shared=_shared([mailer.mail.addresses for mailer in mailers]),
         known={},
     )
+
+
+def _shared(senders: Sequence[Mapping[int, Look]]) -> dict[int, int]:
+    """Addresses that are seen as several senders, and as how many of them each passed."""
+    times = Counter(chain.from_iterable(senders))
+    shared = dict.fromkeys((source_id for source_id, count in times.items() if count > 1), 0)
+    for addresses in senders:
+        for source_id in addresses.keys() & shared:
+            shared[source_id] += addresses[source_id].total.passed > 0
+    return shared
 
 
 def _mailers(connection: Connection, where: DomainRow, period: Period) -> tuple[_Mailer, ...]:
@@ -237,13 +248,11 @@ def _decided_sources(connection: Connection, decided: Mapping[str, Decided]) -> 
 
 # ---- Judging
 
-_Judged = list[tuple[int, Look, Judgement]]
 
-
-def _sender(survey: _Survey, mailer: _Mailer, places: Mapping[int, Place] | None) -> Sender:
+def _sender(survey: _Survey, mailer: _Mailer, special: frozenset[int], places: Mapping[int, Place] | None) -> Sender:
     pooled = _pooled(survey, mailer)
-    judged = _judged(survey, mailer, pooled)
-    split = _split(judged)
+    judged = _Judged(mailer.mail.addresses, _judged(survey, mailer, pooled, special))
+    split = judged.split()
     total, recent = mailer.mail.whole.total, mailer.mail.whole.recent
     return Sender(
         key=mailer.row.key,
@@ -263,33 +272,53 @@ def _sender(survey: _Survey, mailer: _Mailer, places: Mapping[int, Place] | None
         days_seen=mailer.mail.whole.days,
         reporters=len(mailer.reporters),
         repairs=_repairs(survey, pooled, split[0][0], recent),
-        own=tuple(_own_addresses(judged)),
+        own=tuple(judged.own()),
         sources=() if places is None else tuple(_sources(places, judged)),
     )
 
 
-def _own_addresses(judged: _Judged) -> Iterator[OwnAddress]:
-    for source_id, look, judgement in judged:
-        if judgement.verdict in OURS:
-            yield OwnAddress(source_id, look.total, look.recent)
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The addresses of a sender, and the judgement of each, in the same order."""
+
+    addresses: Mapping[int, Look]
+    judgements: Sequence[Judgement]
+
+    def __iter__(self) -> Iterator[tuple[tuple[int, Look], Judgement]]:
+        return zip(self.addresses.items(), self.judgements, strict=True)
+
+    def split(self) -> tuple[tuple[str, int], ...]:
+        """Messages by verdict, most first."""
+        counted: Counter[str] = Counter()
+        for (_source_id, look), judgement in self:
+            counted[judgement.verdict] += look.total.messages
+        return tuple(sorted(counted.items(), key=lambda item: (-item[1], VERDICTS.index(item[0]))))
+
+    def own(self) -> Iterator[OwnAddress]:
+        """The addresses whose verdict is ours."""
+        for (source_id, look), judgement in self:
+            if judgement.verdict in OURS:
+                yield OwnAddress(source_id, look.total, look.recent)
 
 
-def _judged(survey: _Survey, mailer: _Mailer, pooled: Stream) -> _Judged:
-    """Each address of a sender with its verdict; where too little was seen of one, that of all of them together."""
-    whole = judge(pooled) if _is_one_operator(pooled.key) else None
+def _judged(survey: _Survey, mailer: _Mailer, pooled: Stream, special: frozenset[int]) -> list[Judgement]:
+    """The judgement of each address; where too little was seen of one, that of all of them together."""
     address = _address(pooled)
-    known = survey.known.setdefault((address.key, address.service, address.spf_aligns), {})
-    judged = []
+    shared = (address.key, address.service, address.spf_aligns, address.decision)
+    known = survey.known.setdefault(shared, {})
+    judgements = []
     for source_id, look in mailer.mail.addresses.items():
-        elsewhere = survey.elsewhere.get(source_id)
-        passes_as = source_id in survey.passing and survey.passing[source_id] > (look.total.passed > 0)
-        decision = survey.decided_sources.get(source_id, pooled.decision)
-        facts = (look, elsewhere, passes_as, decision)
-        judgement = known.get(facts)
-        if judgement is None:
-            judgement = known[facts] = judge(_stream(address, look, elsewhere or NOWHERE, passes_as, decision))
-        judged.append((source_id, look, judgement if whole is None else _completed(judgement, look, whole)))
-    return judged
+        found = None if source_id in special else known.get(look)
+        if found is None:
+            found = judge(_stream(survey, address, source_id, look))
+            if source_id not in special:
+                known[look] = found
+        judgements.append(found)
+    if not _is_one_operator(pooled.key):
+        return judgements
+    whole = judge(pooled)
+    looks = mailer.mail.addresses.values()
+    return [_completed(found, look, whole) for found, look in zip(judgements, looks, strict=True)]
 
 
 def _address(pooled: Stream) -> Stream:
@@ -311,20 +340,24 @@ def _completed(judgement: Judgement, look: Look, whole: Judgement) -> Judgement:
     return whole if whole.verdict in ("forwarded", "bounce") else judgement
 
 
-def _stream(address: Stream, look: Look, elsewhere: Elsewhere, passes_as: bool, decision: str | None) -> Stream:
-    return address._replace(
-        messages=look.total.messages,
-        passed=look.total.passed,
-        dkim_aligned=look.total.dkim,
-        spf_aligned=look.total.spf,
-        recent=look.recent.messages,
-        recent_passed=look.recent.passed,
-        days=look.days,
-        reporters=look.signed_reporters,
-        evidence=look.evidence,
-        elsewhere=elsewhere,
-        passes_as=passes_as,
-        decision=decision,
+def _stream(survey: _Survey, address: Stream, source_id: int, look: Look) -> Stream:
+    """One address as a stream. By place: there are thousands, and names take longer than the judging."""
+    total, recent = look.total, look.recent
+    return Stream(
+        address.key,
+        *total,
+        recent.messages,
+        recent.passed,
+        look.days,
+        look.signed_reporters,
+        look.evidence,
+        survey.elsewhere.get(source_id, NOWHERE),
+        address.service,
+        address.spf_aligns,
+        survey.shared.get(source_id, 0) > (total.passed > 0),
+        address.domain_reporters,
+        address.domain_signs,
+        survey.decided_sources.get(source_id, address.decision),
     )
 
 
@@ -358,13 +391,6 @@ def _spf_aligns(service: Service | None) -> bool:
     return service.aligns_spf not in ("no", "relaxed") and service.aligns_spf_condition is None
 
 
-def _split(judged: _Judged) -> tuple[tuple[str, int], ...]:
-    counted: Counter[str] = Counter()
-    for _source_id, look, judgement in judged:
-        counted[judgement.verdict] += look.total.messages
-    return tuple(sorted(counted.items(), key=lambda item: (-item[1], VERDICTS.index(item[0]))))
-
-
 def _leading(pooled: Stream, judged: _Judged, verdict: str) -> Judgement:
     """The judgement of this verdict: of all addresses as one where it is the same, else at the one that sent most.
 
@@ -374,8 +400,9 @@ def _leading(pooled: Stream, judged: _Judged, verdict: str) -> Judgement:
         whole = judge(pooled)
         if whole.verdict == verdict:
             return whole
-    holding = ((look.total.messages, judgement) for _, look, judgement in judged if judgement.verdict == verdict)
-    return min(holding, key=lambda pair: (-pair[0], pair[1].rule, pair[1].facts))[1]
+    most = max(look.total.messages for (_, look), found in judged if found.verdict == verdict)
+    holding = (found for (_, look), found in judged if found.verdict == verdict and look.total.messages == most)
+    return min(holding, key=lambda found: (found.rule, found.facts))
 
 
 def _repairs(survey: _Survey, pooled: Stream, verdict: str, recent: Aligned) -> tuple[Repair, ...]:
@@ -386,7 +413,7 @@ def _repairs(survey: _Survey, pooled: Stream, verdict: str, recent: Aligned) -> 
 
 
 def _sources(places: Mapping[int, Place], judged: _Judged) -> list[Source]:
-    found = [_source(places[source_id], look.total, judgement) for source_id, look, judgement in judged]
+    found = [_source(places[source_id], look.total, judgement) for (source_id, look), judgement in judged]
     return sorted(found, key=lambda source: (-source.messages, source.ip))
 
 

@@ -14,7 +14,7 @@ from analysis.records import tags
 from analysis.records.draft import NO_MAIL_SPF, Step
 from analysis.records.findings import Effect, Finding
 from analysis.records.lint import lint
-from store.snapshots import AUTHORISATION, DMARC, FOUND, LOOK, MX, SPF, SPF_TREE, WALK
+from store.snapshots import AUTHORISATION, DKIM, DMARC, FOUND, LOOK, MX, SPF, SPF_TREE, WALK
 
 # A nightly look may fail twice before what it said is too old to build advice on.
 FRESH_SECONDS = 3 * 86_400
@@ -56,6 +56,7 @@ class Live:
     unanswered     (kind, name) of what the last look could not learn
     changed_at     when a record of the domain last changed, the first look not being a change
     errors         findings of severity error about the DMARC and the SPF record
+    key_since      since when a DKIM key of the domain stands in DNS (epoch seconds): the oldest; None: none is known
     """
 
     stage: Stage | None = None
@@ -69,6 +70,7 @@ class Live:
     unanswered: tuple[tuple[str, str], ...] = ()
     changed_at: int | None = None
     errors: tuple[Finding, ...] = ()
+    key_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def live(rows: Sequence[SnapshotRow], domain: str, now: int, errors: tuple[Findi
         unanswered=_unanswered(rows, domain),
         changed_at=_changed_at(rows),
         errors=errors,
+        key_since=min((row.first_seen_at for row in newest.values() if _is_key(row, domain)), default=None),
     )
 
 
@@ -194,6 +197,13 @@ def _changed_at(rows: Sequence[SnapshotRow]) -> int | None:
             changed = max(changed or 0, row.first_seen_at)
         seen.add((row.kind, row.name))
     return changed
+
+
+def _is_key(row: SnapshotRow, domain: str) -> bool:
+    """Whether a key of the domain stands there that was not withdrawn (RFC 6376 section 3.6.1: an empty `p`)."""
+    if row.kind != DKIM or row.state != FOUND or not row.name.endswith(f"._domainkey.{domain}"):
+        return False
+    return any(tags.value_of(str(each), "p") for each in _content(row).get("texts", ()))
 
 
 def _content(row: SnapshotRow | None) -> dict[str, Any]:

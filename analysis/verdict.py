@@ -7,6 +7,7 @@ gives `unknown`. Without a decision of staff nothing is `ours-*` unless DKIM or 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from wording import later, text
@@ -151,11 +152,16 @@ class Rule(NamedTuple):
 
 def judge(stream: Stream) -> Judgement:
     """The verdict of a stream: the first rule of RULES that matches it."""
-    for rule in RULES:
-        if rule.matches(stream):
-            break
+    rule = next(rule for rule in _rules_for(stream) if rule.matches(stream))
     facts = tuple((name, _fact(stream, name)) for name in rule.facts)
     return Judgement(rule.verdict, rule.id, facts, rule.sentence, facts)
+
+
+def _rules_for(stream: Stream) -> tuple[Rule, ...]:
+    """The rules that can match: there are thousands of streams, most of them strangers that nothing aligned for."""
+    if stream.decision is not None:
+        return RULES
+    return _UNDECIDED if stream.spf_aligned or stream.dkim_aligned else _ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +200,16 @@ def contradiction(decision: str, messages: int, passed: int, spf_aligned: int) -
 
 
 def _fact(stream: Stream, name: str) -> int | str:
-    for holder in (stream, stream.evidence, stream.elsewhere):
-        if hasattr(holder, name):
-            value = getattr(holder, name)
-            return value if isinstance(value, int | str) else str(value)
-    raise AttributeError(name)
+    value = _FACTS[name](stream)
+    return value if isinstance(value, int | str) else str(value)
+
+
+# Each fact by name: of the stream itself, else of its evidence, else of elsewhere.
+_FACTS: dict[str, Callable[[Stream], object]] = {
+    **{name: attrgetter(f"elsewhere.{name}") for name in Elsewhere._fields},
+    **{name: attrgetter(f"evidence.{name}") for name in Evidence._fields},
+    **{name: attrgetter(name) for name in (*Stream._fields, "failed")},
+}
 
 
 # ---- The conditions, one to a fact
@@ -310,7 +321,9 @@ def _asks(stream: Stream) -> bool:
     return not stream.passed and _has_habit(stream) and not stream.elsewhere.failing
 
 
-RULES: tuple[Rule, ...] = (
+# The order of the three parts is that of the rules. One of the first always matches where staff decided, and one of the
+# last matches everything.
+_DECIDED: tuple[Rule, ...] = (
     Rule(
         "decided-not-ours",
         "impostor",
@@ -348,6 +361,9 @@ RULES: tuple[Rule, ...] = (
         later("Staff decided that this is the customer's, and it passes: %(passed)s of %(messages)s messages."),
         ("decision", "passed", "messages"),
     ),
+)
+# They hold for mail that aligned, and for no other.
+_ALIGNED: tuple[Rule, ...] = (
     Rule(
         "spf-aligned-failing",
         "ours-fix",
@@ -409,6 +425,8 @@ RULES: tuple[Rule, ...] = (
         ),
         ("dkim_aligned", "messages"),
     ),
+)
+_ANY: tuple[Rule, ...] = (
     Rule(
         "override",
         "forwarded",
@@ -503,5 +521,7 @@ RULES: tuple[Rule, ...] = (
         ("messages",),
     ),
 )
+_UNDECIDED = (*_ALIGNED, *_ANY)
+RULES = (*_DECIDED, *_ALIGNED, *_ANY)
 # Verdicts of an address that its sender's other addresses may complete: too little was seen of the one.
 THIN_RULES = frozenset({"signed-thin", "only-here", "nothing-known"})

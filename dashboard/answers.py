@@ -7,16 +7,10 @@ import streamlit as st
 
 from analysis import domain as domain_analysis
 from analysis import export
-from analysis import overview as overview_analysis
 from analysis.domain import DomainPage
-from analysis.frames import Period, Scope
-from analysis.overview import Overview
-from dashboard import session
-
-
-def overview(scope: Scope, today: int, days: int) -> Overview:
-    """The overview of the `days` UTC days that end with `today`. Raises StoreError."""
-    return _overview(session.opened().generation(), scope, today, days)
+from analysis.export_tables import Style
+from analysis.frames import Connection, Period, Scope
+from dashboard import known, session
 
 
 def domain(scope: Scope, name: str, period: Period) -> DomainPage | None:
@@ -24,12 +18,12 @@ def domain(scope: Scope, name: str, period: Period) -> DomainPage | None:
     return _domain(session.opened().generation(), scope, name, period)
 
 
-def export_name(name: str, period: Period, kind: str) -> str:
-    """The name of a domain's file of `kind` (daily or sources)."""
-    return f"dmarc_{export.slug(name)}_{export.iso(period.first_day)}_{export.iso(period.last_day)}_{kind}.csv"
+def export_name(name: str, period: Period, kind: export.Kind) -> str:
+    """The name of a domain's file of `kind`."""
+    return export.file_name(export.slug(name), period, f"{kind}.csv")
 
 
-def export_file(token: str, name: str, period: Period, kind: str) -> bytes:
+def export_file(token: str, name: str, period: Period, kind: export.Kind) -> bytes:
     """The CSV file of that name, for the scope that the session has now; the audit trail says who took it.
 
     Raises Ended when the session or its right to the domain is gone.
@@ -37,25 +31,21 @@ def export_file(token: str, name: str, period: Period, kind: str) -> bytes:
     visitor = session.find(token)
     if visitor is None:
         raise session.Ended
-    wanted = export_name(name, period, kind)
-    content = _export_content(visitor.scope, name, period, wanted)
-    session.audit(visitor, action="export", subject=wanted)
-    return content
+    file = session.opened().read(lambda connection: _export_file(connection, visitor, name, period, kind))
+    session.audit(visitor, action="export", subject=file.name)
+    return file.content
 
 
-def _export_content(scope: Scope, name: str, period: Period, wanted: str) -> bytes:
-    subject = session.opened().read(lambda connection: export.find(connection, scope, name))
+def _export_file(
+    connection: Connection, visitor: session.Visitor, name: str, period: Period, kind: export.Kind
+) -> export.ExportFile:
+    subject = export.find(connection, visitor.scope, name)
     if subject is None:
         raise session.Ended
-    files = session.opened().read(lambda connection: export.files(connection, subject, period))
-    return next(file.content for file in files if file.name == wanted)
-
-
-@st.cache_resource(max_entries=50, show_spinner=False)
-def _overview(generation: int, scope: Scope, today: int, days: int) -> Overview:  # noqa: ARG001 part of the key
-    return session.opened().read(lambda connection: overview_analysis.build(connection, scope, today=today, days=days))
+    style = Style(visitor.language)
+    return export.one_file(connection, subject, period, kind, known.tables(), style, now=session.now())
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _domain(generation: int, scope: Scope, name: str, period: Period) -> DomainPage | None:  # noqa: ARG001 as above
+def _domain(generation: int, scope: Scope, name: str, period: Period) -> DomainPage | None:  # noqa: ARG001 part of the key
     return session.opened().read(lambda connection: domain_analysis.build(connection, scope, name, period))

@@ -1,16 +1,49 @@
 """The page script that Streamlit runs for every click: session check, menu, the chosen view, the store's troubles."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard import notices, parts, session
 from store.engine import StoreError
-from wording import translator
+from wording import later, translator
 
 HERE = Path(__file__).parent
 VIEWS = HERE / "views"
 ICON = HERE / "static" / "icon.png"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view: its file below views/, the path of its address, its word in the menu, and the roles that reach it.
+
+    Who has another role gets the page of an unknown address. A hidden view is reached by links only.
+    """
+
+    file: str
+    path: str
+    title: str
+    roles: tuple[str, ...]
+    hidden: bool = False
+
+
+EVERYBODY = ("operator", "staff", "customer")
+STAFF = ("operator", "staff")
+OPERATOR = ("operator",)
+# In the order of the menu; the first view of a role is its start.
+MENU = (
+    View("queue", "domains", later("Domains"), EVERYBODY),
+    View("domain", "domain", later("Domain"), EVERYBODY, hidden=True),
+    View("sender", "sender", later("Sender"), EVERYBODY, hidden=True),
+    View("events", "events", later("Events"), STAFF),
+    View("ingest", "ingest", later("Ingest"), STAFF),
+    View("upload", "upload", later("Upload"), STAFF),
+    View("check", "check", later("Check a record"), EVERYBODY),
+    View("customers", "customers", later("Customers"), STAFF),
+    View("accounts", "accounts", later("Accounts"), OPERATOR),
+    View("account", "account", later("Your account"), EVERYBODY, hidden=True),
+)
 
 
 def run() -> None:
@@ -28,10 +61,17 @@ def run() -> None:
 
 def _pages(visit: session.Visit) -> st.Page:
     _ = translator(visit.language)
+    views = [view for view in MENU if visit.visitor.role in view.roles]
     return st.navigation(
         [
-            st.Page(VIEWS / "overview.py", title=_("Domains"), url_path="domains", default=True),
-            st.Page(VIEWS / "domain.py", title=_("Domain"), url_path="domain", visibility="hidden"),
+            st.Page(
+                VIEWS / f"{view.file}.py",
+                title=_(view.title),
+                url_path=view.path,
+                default=view is views[0],
+                visibility="hidden" if view.hidden else "visible",
+            )
+            for view in views
         ],
         position="top",
     )

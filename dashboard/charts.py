@@ -60,7 +60,7 @@ def _stacked_days(days: Sequence[DayRow], bands: tuple[Band, ...], title: str, l
         "height": _HEIGHT,
         "mark": "bar",
         "encoding": {
-            "x": _day_axis(days, language),
+            "x": day_axis(days, language),
             "y": {
                 "field": "messages",
                 "type": "quantitative",
@@ -97,7 +97,7 @@ def _points(days: Sequence[DayRow], bands: tuple[Band, ...], _: Translator) -> l
     ]
 
 
-def _day_axis(days: Sequence[DayRow], language: str) -> Spec:
+def day_axis(days: Sequence[DayRow], language: str) -> Spec:
     """One place per day, in order; a time scale would put a day's label at the left edge of its bar."""
     form = "%-m/%-d" if language == "ja" else "%b %-d"
     return {

@@ -14,8 +14,8 @@ from babel.dates import format_date
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import gates
-from analysis.gates import Gate, Sentence
+from analysis.customer_words import DECISIONS, STAGES, VERDICTS, gate_words
+from analysis.gates import Gate
 from analysis.ladder import Advice
 from analysis.report import DomainReport, MonthlyReport
 from analysis.report_frames import Act
@@ -23,38 +23,10 @@ from analysis.senders import Sender
 from analysis.stages import Stage
 from dashboard import charts
 from dashboard.text import plain
-from wording import Translator, forms, later, translator
+from wording import Translator, forms, translator
 
 FONTS = "Noto Sans CJK JP"
 _CHART_WIDTH, _CHART_HEIGHT = 620, 150
-
-STAGES = {
-    Stage.NO_RECORD: later("no DMARC record"),
-    Stage.NONE: later("watching only (p=none)"),
-    Stage.QUARANTINE_TEST: later("test of quarantine (t=y)"),
-    Stage.QUARANTINE: later("quarantine (p=quarantine)"),
-    Stage.REJECT_TEST: later("test of reject (t=y)"),
-    Stage.REJECT: later("reject (p=reject)"),
-    Stage.PARKED: later("no mail at all (p=reject)"),
-}
-VERDICTS = {
-    "ours-ok": later("yours, set up well"),
-    "ours-fix": later("yours, needs a repair"),
-    "forwarded": later("forwarded"),
-    "bounce": later("automatic reply"),
-    "candidate": later("yours? Please tell us"),
-    "impostor": later("somebody else"),
-    "unknown": later("unknown"),
-}
-# What a gate says to staff with a command in it, said to a customer.
-FOR_CUSTOMERS = {
-    gates.NOT_LOOKED: later("We still have to read your records in DNS."),
-    gates.LOOKED_PARTLY: later("Your records in DNS could not all be read (%(names)s). We look again."),
-    gates.RECORD_ERRORS: later("The records have errors (%(errors)s). Please correct them as shown below."),
-    gates.UNREVIEWED: later("What %(count)s senders are is not settled yet (%(names)s)."),
-    gates.NO_CONSENT: later("Your consent to “%(stage)s” is needed."),
-}
-DECISIONS = {"ours": later("is ours"), "not-ours": later("is not ours"), "forwarder": later("only forwards")}
 
 
 def html(report: MonthlyReport, language: str) -> str:
@@ -180,15 +152,11 @@ def condition(found: DomainReport, *, language: str) -> list[str]:
 
 def _with_day(gate: Gate, advice: Advice, language: str) -> str:
     _ = translator(language)
-    words = " ".join(_customer_words(sentence, _) for sentence in gate.why)
+    words = gate_words(gate, language)
     earliest = earliest_day(gate, advice)
     if earliest is None:
         return words
     return _("%(sentence)s Not before %(day)s.", sentence=words, day=forms.day(language, earliest))
-
-
-def _customer_words(sentence: Sentence, _: Translator) -> str:
-    return _(FOR_CUSTOMERS.get(sentence.key, sentence.key), **dict(sentence.values))
 
 
 def earliest_day(gate: Gate, advice: Advice) -> int | None:

@@ -94,6 +94,33 @@ def login_delayed(language: str, seconds: int) -> Notice:
     return Notice(_("Too many attempts"), _("Wait %(seconds)s s, then try again.", seconds=seconds))
 
 
+def openid_unreachable(language: str) -> Notice:
+    """The login service does not answer, or not as one."""
+    _ = translator(language)
+    return Notice(
+        _("The login service cannot be used"),
+        _("Your organisation's login service did not answer as expected. Try again later; the server's log says why."),
+    )
+
+
+def openid_not_proven(language: str) -> Notice:
+    """The answer that came back from the login service was refused."""
+    _ = translator(language)
+    return Notice(
+        _("Not logged in"),
+        _("The login was cancelled, took too long, or began in another browser. Start it again from this page."),
+    )
+
+
+def openid_no_access(language: str) -> Notice:
+    """Somebody whom the login service knows, and whom Sekisho does not let in."""
+    _ = translator(language)
+    return Notice(
+        _("No access"),
+        _("You are known to the login service, but have no access to Sekisho. Ask those who run it for a role."),
+    )
+
+
 def _translated(notice: Notice, language: str) -> Notice:
     _ = translator(language)
     return Notice(_(notice.title), _(notice.sentence), notice.command)

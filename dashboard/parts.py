@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from html import escape
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -21,6 +22,8 @@ from dashboard.text import md
 from wording import forms, later, translator
 
 ROLE_WORDS = {"operator": later("operator"), "staff": later("staff"), "customer": later("customer")}
+LANGUAGE_WORDS = {"ja": "日本語", "en": "English"}
+ACCOUNT_VIEW = Path(__file__).parent / "views" / "account.py"
 DEFAULT_PERIOD = "30"
 
 _ROW_PIXELS = 35
@@ -57,14 +60,20 @@ def account_menu(visit: Visit) -> None:
     with st.popover(md(visit.visitor.name), icon=":material/person:"):
         st.caption(_(ROLE_WORDS[visit.visitor.role]))
         _language_link(visit.language)
+        st.page_link(ACCOUNT_VIEW, label=_("Your account"), icon=":material/manage_accounts:")
         if st.button(_("Log out"), icon=":material/logout:", key="log_out"):
             session.end(visit.token)
             st.rerun()
 
 
 def _language_link(language: str) -> None:
-    other, word = ("en", "English") if language == "ja" else ("ja", "日本語")
-    same_tab_link(word, f"/language/{other}?to={quote(this_page(), safe='')}")
+    other = "en" if language == "ja" else "ja"
+    same_tab_link(LANGUAGE_WORDS[other], language_path(other))
+
+
+def language_path(language: str) -> str:
+    """The path of this server that makes `language` the account's and comes back to this page."""
+    return f"/language/{language}?to={quote(this_page(), safe='')}"
 
 
 def this_page() -> str:
@@ -207,6 +216,21 @@ def choose_one(label: str, words: dict[str, str], *, usual: str, key: str) -> st
         format_func=words.__getitem__,
         on_change=_keep_in_address,
         args=(key, usual),
+    )
+    return chosen or usual
+
+
+def choose_in_list(label: str, words: dict[str, str], *, usual: str, key: str, width: int = 220) -> str:
+    """One code of many `words` (code -> Markdown), from a list that opens; kept in the page's address as `key`."""
+    _follow_address(key, usual, lambda written: written if written in words else None)
+    chosen = st.selectbox(
+        label,
+        list(words),
+        key=key,
+        format_func=words.__getitem__,
+        on_change=_keep_in_address,
+        args=(key, usual),
+        width=width,
     )
     return chosen or usual
 

@@ -1,4 +1,4 @@
-"""The web server: login and logout, the guard before every request, the headers, Streamlit's app behind them.
+"""The web server: the guard before every request, the headers, the pages of login, Streamlit's app behind them.
 
 The guard is pure ASGI because it must see websockets too. Knows sessions only through `dashboard.session`.
 """
@@ -10,37 +10,38 @@ import hashlib
 import ipaddress
 import logging
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.datastructures import MutableHeaders
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard import notices, session
-from dashboard.notices import Notice
+from dashboard import login, session
 from dashboard.theme import server_options
 from settings import Dashboard
 from store.engine import StoreError
-from wording import LANGUAGES, language_of, translator
+from wording import translator
 
 _LOG = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
-_PUBLIC_PATHS = ("/login", "/login/icon.png", "/_stcore/health")
+_PUBLIC_PATHS = (*login.PATHS, "/_stcore/health")
 # Streamlit's own scripts: the browser loads some late, and without them cannot draw that the session has ended.
 _PUBLIC_FOLDERS = ("/static/", "/language/")
 _LARGEST_FORM_BYTES = 8192
-_YEAR_SECONDS = 31_536_000
 _OWN_HOSTS = ["localhost", "127.0.0.1", "::1"]
+
+
+class PortTaken(Exception):
+    """The port of the settings cannot be listened on; the message says what to do."""
 
 
 class NoAccount(Exception):
@@ -48,18 +49,35 @@ class NoAccount(Exception):
 
 
 def serve(dashboard: Dashboard) -> None:
-    """Serve until stopped. Raises NoAccount before listening beyond this machine without an account."""
+    """Serve until stopped. Raises NoAccount before listening beyond this machine without an account, and PortTaken."""
     require_accounts(dashboard)
-    build_app(dashboard).run(config=server_options(dashboard, allowed_hosts(dashboard), _origins(dashboard)))
+    require_port(dashboard)
+    upload_bytes = session.settings_in_use().limits.message_bytes
+    # Starlette would put what is longer than this into a temporary file; an upload is kept in memory.
+    MultiPartParser.spool_max_size = upload_bytes + _LARGEST_FORM_BYTES
+    hosts, origins = allowed_hosts(dashboard), _origins(dashboard)
+    build_app(dashboard).run(config=server_options(dashboard, hosts, origins, upload_bytes=upload_bytes))
 
 
 def require_accounts(dashboard: Dashboard) -> None:
     """Raise NoAccount or StoreError when `dashboard` listens beyond this machine and nobody could log in."""
-    if not is_loopback(dashboard.address) and not session.any_account():
+    if not is_loopback(dashboard.address) and not session.any_account() and not login.has_openid():
         raise NoAccount(
             f"refusing to listen on {dashboard.address}: the store has no account, so nobody could log in; "
             "make one with `sekisho user add NAME --role operator`"
         )
+
+
+def require_port(dashboard: Dashboard) -> None:
+    """Raise PortTaken when another program listens there, which Streamlit would only log."""
+    family = socket.AF_INET6 if ":" in dashboard.address else socket.AF_INET
+    try:
+        socket.create_server((dashboard.address, dashboard.port), family=family).close()
+    except OSError as error:
+        raise PortTaken(
+            f"port {dashboard.port} on {dashboard.address} is taken or not yours ({error.strerror}): stop the other "
+            "program, or set [dashboard] port"
+        ) from None
 
 
 def is_loopback(address: str) -> bool:
@@ -85,12 +103,7 @@ def build_app(dashboard: Dashboard) -> streamlit.App:
         _HERE / "app.py",
         lifespan=_warmed,
         middleware=[Middleware(Guard, hosts=allowed_hosts(dashboard), public_url=dashboard.public_url)],
-        routes=[
-            Route("/login", _show_login, methods=["GET"]),
-            Route("/login", _log_in, methods=["POST"]),
-            Route("/login/icon.png", _icon, methods=["GET"]),
-            Route("/language/{language}", _change_language, methods=["GET"]),
-        ],
+        routes=login.routes(),
         on_script_error=_report_error,
     )
 
@@ -122,15 +135,15 @@ class Guard:
             return PlainTextResponse("this server has another name", 421), "en"
         path = connection.scope["path"]
         if path in _PUBLIC_PATHS or path.startswith(_PUBLIC_FOLDERS):
-            return None, _language(connection)
+            return None, login.language_for(connection)
         try:
             visitor = await asyncio.to_thread(session.find, connection.cookies.get(session.COOKIE))
         except StoreError as error:
             _LOG.error("the store cannot be used: %s", error)
             visitor = None
         if visitor is None:
-            return _unauthorized(path), _language(connection)
-        return None, _chosen_language(connection) or visitor.language
+            return _unauthorized(path), login.language_for(connection)
+        return None, login.chosen_language(connection) or visitor.language
 
     def _is_our_name(self, connection: HTTPConnection) -> bool:
         name = urlsplit(f"//{connection.headers.get('host', '')}").hostname
@@ -220,113 +233,10 @@ def _origins(dashboard: Dashboard) -> list[str]:
     return [dashboard.public_url] if dashboard.public_url else []
 
 
-def _language(connection: HTTPConnection) -> str:
-    return _chosen_language(connection) or language_of(connection.headers.get("accept-language", ""))
-
-
-def _chosen_language(connection: HTTPConnection) -> str | None:
-    chosen = connection.cookies.get(session.LANGUAGE_COOKIE)
-    return chosen if chosen in LANGUAGES else None
-
-
-async def _show_login(request: Request) -> Response:
-    language = _language(request)
-    notice = await asyncio.to_thread(_obstacle, language)
-    return _login_page(language, notice, form=notice is None, status=200 if notice is None else 503)
-
-
-def _obstacle(language: str) -> Notice | None:
-    """Why nobody can log in now, or None."""
-    try:
-        return None if session.any_account() else notices.no_account(language)
-    except StoreError as error:
-        _LOG.error("the store cannot be used: %s", error)
-        return notices.store_notice(error, language)
-
-
-async def _log_in(request: Request) -> Response:
-    if not _is_own_form(request):
-        return PlainTextResponse("the form did not come from this server", 403)
-    if not 0 < int(request.headers.get("content-length", "0")) <= _LARGEST_FORM_BYTES:
-        return PlainTextResponse("the form is too large", 413)
-    form = await request.form()
-    language = _language(request)
-    address = request.client.host if request.client else ""
-    name, password = str(form.get("name", "")), str(form.get("password", ""))
-    try:
-        entry = await asyncio.to_thread(session.log_in, name, password, address)
-    except StoreError as error:
-        _LOG.error("the store cannot be used: %s", error)
-        return _login_page(language, notices.store_notice(error, language), form=False, status=503)
-    if entry.token is None:
-        return _refused(entry, language)
-    return _entered(entry.token)
-
-
-def _entered(token: str) -> Response:
-    limits = session.settings_in_use().dashboard
-    reply = RedirectResponse("/", 303)
-    reply.set_cookie(
-        session.COOKIE,
-        token,
-        max_age=limits.session_hours * 3600,
-        secure=limits.public_url.startswith("https://"),
-        httponly=True,
-        samesite="lax",
-    )
-    return reply
-
-
-def _refused(entry: session.Entry, language: str) -> Response:
-    if entry.wait_seconds:
-        notice = notices.login_delayed(language, entry.wait_seconds)
-        reply = _login_page(language, notice, form=True, status=429)
-        reply.headers["Retry-After"] = str(entry.wait_seconds)
-        return reply
-    return _login_page(language, notices.login_refused(language), form=True, status=401)
-
-
-def _is_own_form(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
-
-
-async def _change_language(request: Request) -> Response:
-    """Keep the language in this browser, then go back to the page that `to` names (a path of this server)."""
-    language, back = request.path_params["language"], request.query_params.get("to", "/")
-    if language not in LANGUAGES:
-        return PlainTextResponse("no such language", 404)
-    reply = RedirectResponse(back if _is_own_path(back) else "/", 303)
-    reply.set_cookie(session.LANGUAGE_COOKIE, language, max_age=_YEAR_SECONDS, samesite="lax", httponly=True)
-    return reply
-
-
-def _is_own_path(path: str) -> bool:
-    """Whether a browser reads `path` as one of this server: a second slash or a backslash would name a host."""
-    return re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", path) is not None
-
-
-async def _icon(_request: Request) -> Response:
-    return FileResponse(_HERE / "static" / "icon.png", headers={"Cache-Control": "max-age=86400"})
-
-
-def _login_page(language: str, notice: Notice | None, *, form: bool, status: int) -> HTMLResponse:
-    page = _templates().get_template("login.html")
-    return HTMLResponse(
-        page.render(language=language, notice=notice, form=form, _=translator(language)),
-        status,
-    )
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(loader=PackageLoader("dashboard"), autoescape=True, undefined=StrictUndefined)
-
-
 @asynccontextmanager
 async def _warmed(_app: streamlit.App) -> AsyncIterator[None]:
     """Pay for the large imports before the first visitor, and keep them out of every later garbage collection."""
-    for module in ("pandas", "pyarrow", "dashboard.views.overview", "dashboard.views.domain"):
+    for module in ("pandas", "pyarrow", "dashboard.views.queue", "dashboard.views.domain"):
         import_module(module)
     gc.collect()
     gc.freeze()

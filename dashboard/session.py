@@ -5,16 +5,19 @@ Scope is computed here and nowhere else. The store's engines are opened on first
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import streamlit as st
 
 import settings
-from analysis.frames import Scope
-from store import accounts, office
+from analysis.frames import Connection, Scope
+from store import accounts, office, openid
 from store.accounts import Account, Refused
+from store.decisions import Actor
 from store.engine import StoreError
 from store.opened import OpenStore
 from wording import LANGUAGES, language_of
@@ -25,6 +28,8 @@ COOKIE = "sekisho_session"
 LANGUAGE_COOKIE = "sekisho_language"
 _LAST_LANGUAGE = "last_language"
 
+Answer = TypeVar("Answer")
+
 
 class Ended(Exception):
     """The reader has no live session (any more)."""
@@ -32,12 +37,16 @@ class Ended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """An account with a live session; `scope` is whose domains it may see, `language` the account's own."""
+    """An account with a live session; `scope` is whose domains it may see, `language` the account's own.
+
+    `issuer` is the OpenID provider behind the account, None for one with a password.
+    """
 
     name: str
     role: str
     language: str
     scope: Scope
+    issuer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,14 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a login attempt came to: a token, or None and the seconds to wait before the next (0: none)."""
+    """What a login attempt came to: a token, or None and the seconds to wait before the next (0: none).
+
+    `language` is that of the account that was let in.
+    """
 
     token: str | None
     wait_seconds: int = 0
+    language: str | None = None
 
 
 @cache
@@ -88,6 +101,12 @@ def enter() -> Visit:
 def read_token() -> str | None:
     """The token of the page's request; None outside a browser (AppTest has no cookies)."""
     return st.context.cookies.get(COOKIE)
+
+
+def read_address() -> str | None:
+    """The IP address that the page's request came from; None on this machine itself and outside a browser."""
+    address = st.context.ip_address
+    return address if isinstance(address, str) else None
 
 
 def now() -> int:
@@ -124,7 +143,8 @@ def find(token: str | None) -> Visitor | None:
         return None
     if session.needs_touch(at):
         _touches().submit(_touch, opened(), token, at)
-    return Visitor(session.account.name, session.account.role, session.account.language, _scope(session.account))
+    account = session.account
+    return Visitor(account.name, account.role, account.language, _scope(account), account.issuer)
 
 
 def log_in(name: str, password: str, address: str) -> Entry:
@@ -133,8 +153,50 @@ def log_in(name: str, password: str, address: str) -> Entry:
     account = accounts.login(opened().writer, name, password, address, now=at)
     if isinstance(account, Refused):
         return Entry(None, account.wait_seconds)
-    account_id = account.id
-    return Entry(opened().write(lambda connection: accounts.create_session(connection, account_id, now=at)))
+    return _begun(account, at)
+
+
+def log_in_person(person: openid.Person, address: str, language: str) -> Entry:
+    """Begin a session for somebody whom an OpenID provider has proven; without access no token. Raises StoreError."""
+    at = now()
+    account = opened().write(
+        lambda connection: openid.log_in_person(connection, person, address, language=language, now=at)
+    )
+    return Entry(None) if account is None else _begun(account, at)
+
+
+def _begun(account: Account, at: int) -> Entry:
+    token = opened().write(lambda connection: accounts.create_session(connection, account.id, now=at))
+    return Entry(token, language=account.language)
+
+
+def change(visit: Visit, roles: tuple[str, ...], write: Callable[[Connection, Actor], Answer]) -> Answer:
+    """What `write` returns, once all it wrote is committed, as somebody whose session and role hold at this moment.
+
+    Raises Ended when the session is over or its role is none of `roles`, StoreError, and what `write` raises.
+    """
+    visitor = find(visit.token)
+    if visitor is None or visitor.role not in roles:
+        raise Ended
+    actor = Actor(visitor.name, now(), read_address())
+    return opened().write(lambda connection: write(connection, actor))
+
+
+def change_password(visit: Visit, old: str, new: str) -> Refused | None:
+    """Give the visitor's account another password; its other sessions end. Raises Ended, WeakPassword, StoreError."""
+    at, address = now(), read_address() or ""
+    visitor = find(visit.token)
+    if visitor is None:
+        raise Ended
+    account = opened().read(lambda connection: accounts.account_of(connection, visitor.name))
+    return accounts.change_own_password(opened().writer, account, old, new, address, token=visit.token, now=at)
+
+
+def keep_language(token: str | None, language: str) -> None:
+    """Make `language` that of the account behind `token`, where there is one. Raises StoreError."""
+    visitor = find(token)
+    if visitor is not None and visitor.language != language:
+        opened().write(lambda connection: accounts.set_language(connection, visitor.name, language))
 
 
 def end(token: str) -> None:
@@ -144,9 +206,20 @@ def end(token: str) -> None:
 
 
 def audit(visitor: Visitor, *, action: str, subject: str) -> None:
-    """Write who did what. Raises StoreError."""
-    at, actor = now(), visitor.name
-    opened().write(lambda connection: office.audit(connection, at=at, actor=actor, action=action, subject=subject))
+    """Write who did what, from where, and for which customer when it is one. Raises StoreError."""
+    at, address = now(), read_address()
+    customer_id = visitor.scope.customer_ids[0] if visitor.scope.customer_ids else None
+    opened().write(
+        lambda connection: office.audit(
+            connection,
+            at=at,
+            actor=visitor.name,
+            action=action,
+            subject=subject,
+            customer_id=customer_id,
+            address=address,
+        )
+    )
 
 
 def any_account() -> bool:

@@ -10,11 +10,9 @@ from typing import Any, Generic, TypeVar
 
 import pandas as pd
 import streamlit as st
-from babel import Locale
 
 from analysis.days import DayRow
-from analysis.frames import FAILED, PublishedPolicy, ReporterRow, ReportRow, SenderRow, SourceRow
-from analysis.overview import DomainRow
+from analysis.frames import FAILED, PublishedPolicy, ReporterRow, ReportRow
 from analysis.rates import PassRate
 from dashboard.charts import Band
 from dashboard.text import plain
@@ -83,50 +81,6 @@ def table(rows: Sequence[Row], columns: Iterable[Column[Row]]) -> Table:
     return Table(frame, {column.key: column.config for column in chosen})
 
 
-def overview(rows: Sequence[DomainRow], language: str, today: int, *, with_customer: bool) -> Table:
-    """One line per domain, with or without the column of its customer."""
-    _ = translator(language)
-    customer: Column[DomainRow] = Column(
-        "customer", st.column_config.TextColumn(_("Customer")), lambda row: _customer(row.customer, _)
-    )
-    columns: list[Column[DomainRow]] = [
-        Column("domain", st.column_config.TextColumn(_("Domain")), lambda row: row.domain),
-        *([customer] if with_customer else []),
-        *_rate_columns(_, lambda row: row.rate),
-        Column(
-            "trend",
-            st.column_config.LineChartColumn(
-                _("Pass rate by day"),
-                width=_RATE_PIXELS,
-                y_min=0,
-                y_max=100,
-                help=_("One point per UTC day with mail, oldest first."),
-            ),
-            lambda row: [forms.held_percent(rate.passed, rate.messages) for rate in row.daily if rate.messages],
-        ),
-        Column(
-            "policy",
-            st.column_config.TextColumn(
-                _("Policy published"),
-                width=_POLICY_PIXELS,
-                help=_("As the newest report says it; not looked up in DNS now."),
-            ),
-            lambda row: policy_words(row.policy, _),
-        ),
-        Column(
-            "last_report",
-            st.column_config.TextColumn(_("Last report"), help=_("UTC day on which its period ended.")),
-            lambda row: last_report_words(row.last_report_end, today, language),
-        ),
-        Column(
-            "reporters",
-            st.column_config.NumberColumn(_("Reporters"), help=_("Receivers that reported in this period.")),
-            lambda row: row.reporters,
-        ),
-    ]
-    return table(rows, columns)
-
-
 def days(rows: Sequence[DayRow], bands: Sequence[Band], language: str) -> Table:
     """One line per UTC day, newest first, one column per band of the chart."""
     _ = translator(language)
@@ -136,35 +90,6 @@ def days(rows: Sequence[DayRow], bands: Sequence[Band], language: str) -> Table:
         Column("messages", _count(_("Messages")), lambda row: row.messages),
     ]
     return table(rows[::-1], columns)
-
-
-def senders(rows: Sequence[SenderRow], language: str) -> Table:
-    """One line per sender, largest first."""
-    _ = translator(language)
-    columns: list[Column[SenderRow]] = [
-        Column("name", st.column_config.TextColumn(_("Sender")), lambda row: plain(row.name)),
-        Column("kind", st.column_config.TextColumn(_("Kind")), lambda row: _(SENDER_KINDS.get(row.kind, row.kind))),
-        *_rate_columns(_, lambda row: row.rate),
-        Column("dkim", _count(_("DKIM aligned")), lambda row: row.dkim_aligned),
-        Column("spf", _count(_("SPF aligned")), lambda row: row.spf_aligned),
-    ]
-    return table(rows, columns)
-
-
-def sources(rows: Sequence[SourceRow], language: str) -> Table:
-    """One line per IP address, largest first."""
-    _ = translator(language)
-    columns: list[Column[SourceRow]] = [
-        Column("ip", st.column_config.TextColumn(_("IP address")), lambda row: row.ip or _("no usable address")),
-        Column("ptr", st.column_config.TextColumn(_("Host name")), lambda row: plain(row.ptr or "")),
-        Column("country", st.column_config.TextColumn(_("Country")), lambda row: _country(row.country, language)),
-        Column("network", st.column_config.TextColumn(_("Network")), lambda row: plain(row.as_name or "")),
-        Column("service", st.column_config.TextColumn(_("Service")), lambda row: plain(row.service or "")),
-        *_rate_columns(_, lambda row: row.rate),
-        Column("dkim", _count(_("DKIM aligned")), lambda row: row.dkim_aligned),
-        Column("spf", _count(_("SPF aligned")), lambda row: row.spf_aligned),
-    ]
-    return table(rows, columns)
 
 
 def reporters(rows: Sequence[ReporterRow], language: str) -> Table:
@@ -219,21 +144,10 @@ def last_report_words(end_at: int | None, today: int, language: str) -> str:
     return f"{forms.as_date(day).isoformat()} ({forms.age_of_day(language, day, today)})"
 
 
-def _customer(name: str | None, _: Translator) -> str:
-    return _("unassigned") if name is None else plain(name)
-
-
 def _standing(report: ReportRow, _: Translator) -> str:
     """Whether the report is counted, and everything else that sets it apart."""
     forged = [_("not counted: its mail failed authentication")] if report.authenticity == FAILED else []
     return _(", ").join(forged + [_(STATES.get(state, state)) for state in report.states]) or _("counted")
-
-
-def _country(code: str | None, language: str) -> str:
-    if not code:
-        return ""
-    name = Locale(language).territories.get(code)
-    return f"{name} ({code})" if name else plain(code)
 
 
 def _rate_columns(_: Translator, rate: Callable[[Row], PassRate]) -> list[Column[Row]]:

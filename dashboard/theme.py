@@ -37,14 +37,19 @@ _LOOK: dict[str, object] = {
 }
 
 
-def server_options(dashboard: Dashboard, hosts: list[str], origins: list[str]) -> dict[str, object]:
-    """Options of `streamlit.App.run` for this address; `hosts` and `origins` are those a browser may name."""
+def server_options(
+    dashboard: Dashboard, hosts: list[str], origins: list[str], *, upload_bytes: int
+) -> dict[str, object]:
+    """Options of `streamlit.App.run` for this address; `hosts` and `origins` are those a browser may name.
+
+    `upload_bytes`: how long one uploaded file may be; Streamlit counts whole MiB.
+    """
     return {
         "server.address": dashboard.address,
         "server.port": dashboard.port,
         "server.headless": True,
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 1,
+        "server.maxUploadSize": -(-upload_bytes // 1_048_576),
         "server.allowedHosts": hosts,
         "server.corsAllowedOrigins": origins,
         "browser.serverAddress": dashboard.address,

@@ -10,9 +10,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import keyring
-import keyring.errors
-
 from ingest.mailbox_errors import ConfigurationError
 from ingest.mailbox_options import Mailbox, OAuthClient
 
@@ -64,6 +61,9 @@ def _from_variable(name: str, environ: Mapping[str, str]) -> Secret:
 
 
 def _from_keyring(entry: str) -> Secret:
+    import keyring  # here: it is loaded where an option names it, and nowhere else
+    import keyring.errors
+
     try:
         found = keyring.get_password(KEYRING_SERVICE, entry)
     except keyring.errors.KeyringError as error:
@@ -150,6 +150,8 @@ def keep_refresh_token(mailbox: Mailbox, token: Secret) -> None:
     if client.token_file:
         write_secret_file(client.token_file, token)
     else:
+        import keyring
+
         keyring.set_password(KEYRING_SERVICE, _token_entry(mailbox), token.reveal())
 
 

@@ -5,6 +5,7 @@ with its folders. Left out are names that begin with a dot, things that are not 
 folders, and all of a Maildir but its mails. Reads only; what a file is worth is decided when its message is read.
 """
 
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,14 @@ def messages(paths: Iterable[Path], limits: Limits) -> Iterator[Message]:
     return (message for path in named for file in _files(path) for message in _in_file(file, limits))
 
 
+def in_content(place: str, content: bytes, limits: Limits) -> Iterator[Message]:
+    """Every message in a file that is in memory already: the mails of an mbox, else the whole file as one message."""
+    if _MBOX_START.match(content):
+        yield from _in_mbox(place, io.BytesIO(content), limits)
+    else:
+        yield Message(place, content if len(content) <= limits.message_bytes else b"", size=len(content))
+
+
 def count(paths: Iterable[Path]) -> int | None:
     """How many messages `messages` will yield, or None when an mbox is among them (it would have to be read)."""
     named = tuple(paths)
@@ -65,7 +74,9 @@ def unread(message: Message, limits: Limits) -> Refusal | None:
 def _refuse_missing(paths: tuple[Path, ...]) -> None:
     missing = [str(path) for path in paths if not _is_there(path)]
     if missing:
-        raise NoSuchInput(f"no such file or folder: {', '.join(missing)}")
+        raise NoSuchInput(
+            f"no such file or folder: {', '.join(missing)}. Check the spelling, and from which folder you call"
+        )
 
 
 def _is_there(path: Path) -> bool:
@@ -162,7 +173,7 @@ def _in_open_file(path: Path, file: BinaryIO, limits: Limits) -> Iterator[Messag
     head = file.read(_HEAD)
     if _MBOX_START.match(head):
         file.seek(0)
-        yield from _in_mbox(path, file, limits)
+        yield from _in_mbox(str(path), file, limits)
         return
     size = os.fstat(file.fileno()).st_size
     content = head + file.read() if size <= limits.message_bytes else b""
@@ -185,21 +196,21 @@ class _Mail:
         else:
             self.kept.clear()
 
-    def message(self, path: Path) -> Message:
-        return Message(f"{path}#{self.number}", b"".join(self.kept), size=self.size)
+    def message(self, place: str) -> Message:
+        return Message(f"{place}#{self.number}", b"".join(self.kept), size=self.size)
 
 
-def _in_mbox(path: Path, file: BinaryIO, limits: Limits) -> Iterator[Message]:
+def _in_mbox(place: str, file: BinaryIO, limits: Limits) -> Iterator[Message]:
     """Each mail of an mbox, one in memory at a time. A mail begins with a `From ` line after an empty one."""
     mail: _Mail | None = None
     before = b"\n"
     while line := file.readline(_LINE_MOST):
         if before in (b"\n", b"\r\n") and line.startswith(b"From ") and _MBOX_SEPARATOR.match(line):
             if mail:
-                yield mail.message(path)
+                yield mail.message(place)
             mail = _Mail((mail.number if mail else 0) + 1, limits.message_bytes)
         elif mail:
             mail.add(line)
         before = line
     if mail:
-        yield mail.message(path)
+        yield mail.message(place)

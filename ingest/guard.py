@@ -1,24 +1,31 @@
 """One streaming pass over a report before anything else reads it: limits, raw identity, its records.
 
 Finds each `<record>`, takes its source IP and count out, and keeps the rest (its *shape*) once per process. expat reads
-the document with `<record/>` in each record's place, and each new shape is read by itself, so equal records cost one
-look-up. This is safe because a document in which expat sees another number of records than were found (comments,
-CDATA, prefixes, attributes on a record) is refused here with `NotPlain` and comes back rewritten. Counts and sums are
-taken from the raw text.
+the document with one `<record/>` in the place of records between which stand only blanks, and each new shape is read
+by itself, so equal records cost one look-up. This is safe because a document in which expat sees another number of
+such places than were found (comments, CDATA, prefixes, attributes on a record) is refused here with `NotPlain` and
+comes back rewritten. Counts and sums are taken from the raw text.
 """
 
+import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from xml.etree.ElementTree import Element, ParseError, fromstring
 from xml.parsers.expat import errors
 
+from ingest.forms import Form, form_of
 from ingest.wall import MAX_RECORD_ELEMENTS, MAX_TEXT, Malformed, Refused, Wall
-from settings import Limits
+
+if TYPE_CHECKING:
+    from settings import Limits
 
 MAX_RECORD_BYTES = 1_048_576
 MAX_HEADER_BYTES = 262_144
+MAX_FORMS = 1_000
+# Longer blanks between two records are left for expat, which refuses padding.
+MAX_BETWEEN = 1_024
 EARLIEST_BEGIN = 1_325_376_000  # 2012-01-01: DMARC was published that January
 LATEST_AHEAD_SECONDS = 2 * 86_400
 
@@ -40,18 +47,22 @@ class NotPlain(Exception):
 
 
 class RawRecord(NamedTuple):
-    """Source IP and count as written (None when the record has none as plain text), and its shape's key."""
+    """Source IP and count as written (None when the record has none as plain text), the count as a number (None when
+    it is none), and the key of the record's shape."""
 
     ip_text: bytes | None
     count_text: bytes | None
+    messages: int | None
     shape: bytes
 
 
 class NewRecord(NamedTuple):
-    """The first record of a new shape, as bytes and as a tree without attributes."""
+    """The first record of a new shape: as bytes; as a tree without attributes, or None where its form is known; and
+    its form, where it has one."""
 
     xml: bytes
-    tree: Element
+    tree: Element | None
+    form: Form | None = None
 
 
 @dataclass(slots=True)
@@ -129,14 +140,22 @@ def _not_plain(*_: object) -> None:
 class Guard:
     """Feed it the document's steps; it yields the records and collects the head.
 
-    `known` holds the keys of shapes already normalised in this process. `novel` maps the key of each new shape
-    to its first record until the caller takes them away. `full_limits` is False for mail that nobody named and
-    whose policy domain is not in `registered`.
+    `known` holds the keys of shapes already normalised in this process, `forms` those of forms that expat has read in
+    it. `novel` maps the key of each new shape to its first record until the caller takes them away. `full_limits` is
+    False for mail that nobody named and whose policy domain is not in `registered`.
     """
 
-    def __init__(self, limits: Limits, known: Container[bytes], registered: Container[str] | None) -> None:
+    def __init__(
+        self,
+        limits: "Limits",
+        known: Container[bytes],
+        registered: Container[str] | None,
+        forms: Container[bytes] = frozenset(),
+    ) -> None:
         self._limits = limits
         self._known = known
+        self._forms = forms
+        self._forms_here: set[bytes] = set()
         self._registered = registered
         self._reader = _Reader()
         self._rest = b""
@@ -144,6 +163,7 @@ class Guard:
         self._before: list[bytes] = []
         self._after: list[bytes] = []
         self._header_bytes = 0
+        self._groups = 0
         self.records = 0
         self.messages = 0
         self.novel: dict[bytes, NewRecord] = {}
@@ -153,8 +173,7 @@ class Guard:
         self._size += len(step)
         found, pieces = self._split(self._rest + step)
         self._reader.parse(b"".join(pieces))
-        if self._reader.records != self.records:
-            raise NotPlain
+        self._require_all_seen()
         self._check_size()
         return iter(found)
 
@@ -163,11 +182,15 @@ class Guard:
         self._keep_between(self._rest)
         self._reader.parse(self._rest)
         self._reader.parse(b"", final=True)
-        if self._reader.records != self.records:
-            raise NotPlain
+        self._require_all_seen()
         return Head(b"".join(self._before), b"".join(self._after), self._reader.texts, self._reader.namespace)
 
+    def _require_all_seen(self) -> None:
+        if self._reader.records != self._groups:
+            raise NotPlain
+
     def _split(self, text: bytes) -> tuple[list[RawRecord], list[bytes]]:
+        """The records, and what expat is to see: the text around them, and one sign for those with blanks between."""
         found: list[RawRecord] = []
         pieces: list[bytes] = []
         position = 0
@@ -176,10 +199,12 @@ class Guard:
             if end < 0:
                 break
             end += 9
-            self._keep_between(text[position:start])
-            pieces.append(text[position:start])
+            between = text[position:start]
+            if not found or len(between) > MAX_BETWEEN or between.strip():
+                self._keep_between(between)
+                pieces += (between, b"<record/>")
+                self._groups += 1
             found.append(self._take(text[start:end]))
-            pieces.append(b"<record/>")
             position = end
         cut = start if start >= 0 else max(position, len(text) - 8)
         self._keep_between(text[position:cut])
@@ -188,14 +213,25 @@ class Guard:
         return found, pieces
 
     def _take(self, record: bytes) -> RawRecord:
-        ip, count, rest = _take_out(record)
+        ip, count_text, rest = _take_out(record)
+        count = read_count(count_text) if count_text is not None else None
         key = blake2b(rest, digest_size=16).digest()
         self.records += 1
-        if count is not None:
-            self.messages += read_count(count) or 0
+        self.messages += count or 0
         if key not in self._known and key not in self.novel:
-            self.novel[key] = read_record(record)
-        return RawRecord(ip, count, key)
+            self.novel[key] = self._read_new(record)
+        return RawRecord(ip, count_text, count, key)
+
+    def _read_new(self, record: bytes) -> NewRecord:
+        form = form_of(record)
+        if form is None:
+            return read_record(record)
+        if form.key in self._forms or form.key in self._forms_here:
+            return NewRecord(record, None, form)
+        new = read_record(record)
+        if len(self._forms_here) < MAX_FORMS:
+            self._forms_here.add(form.key)
+        return new._replace(form=form)
 
     def _keep_between(self, text: bytes) -> None:
         kept = text if not self.records else text.strip()
@@ -256,6 +292,19 @@ def _check_form(element: Element) -> None:
 
 def _take_out(record: bytes) -> tuple[bytes | None, bytes | None, bytes]:
     """Source IP, count, and the record without the two; None for one that is not there as plain text."""
+    usual = _USUAL_ROW.search(record)
+    if usual and record.find(b"<source_ip>") == usual.start() and record.find(b"<count>") == usual.start(2) - 7:
+        ip, count = usual.span(1), usual.span(2)
+        rest = b"".join((record[: ip[0]], b"\0", record[ip[1] : count[0]], b"\0", record[count[1] :]))
+        return usual[1].strip(), usual[2].strip(), rest
+    return _take_out_anywhere(record)
+
+
+# Nearly every reporter writes the count right behind the address.
+_USUAL_ROW = re.compile(rb"<source_ip>([^<&]*)</source_ip>\s*<count>([^<&]*)</count>")
+
+
+def _take_out_anywhere(record: bytes) -> tuple[bytes | None, bytes | None, bytes]:
     ip, count = _place(record, b"<source_ip>", b"</source_ip>"), _place(record, b"<count>", b"</count>")
     first, second = (count, ip) if ip and count and count < ip else (ip or count, count if ip else None)
     rest = record
@@ -285,7 +334,7 @@ def read_count(text: bytes) -> int | None:
     return count if count <= 2_147_483_647 else None
 
 
-def read_period(head: Head, limits: Limits, now: int, operator_named: bool) -> tuple[int, int, tuple[str, ...]]:
+def read_period(head: Head, limits: "Limits", now: int, operator_named: bool) -> tuple[int, int, tuple[str, ...]]:
     """begin and end in epoch seconds and the repairs made; raises Refused when no honest report could say so.
 
     A begin before 2012 is refused out of a mailbox and kept, with a note, in a file that an operator names.
@@ -296,7 +345,9 @@ def read_period(head: Head, limits: Limits, now: int, operator_named: bool) -> t
     if end - begin > limits.span_days * 86_400:
         raise Refused("span", f"a period longer than {limits.span_days} days")
     if begin > now + LATEST_AHEAD_SECONDS:
-        raise Refused("bad_period", "the period lies in the future")
+        raise Refused(
+            "bad_period", "the period lies in the future: check the clock of this machine, else the reporter's is wrong"
+        )
     if begin >= EARLIEST_BEGIN:
         return begin, end, ()
     if not operator_named:

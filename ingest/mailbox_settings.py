@@ -8,7 +8,6 @@ from ingest.credentials import read_password
 from ingest.imap_session import Credential
 from ingest.mailbox_errors import ConfigurationError
 from ingest.mailbox_options import PRESETS, Mailbox, OAuthClient, OAuthProvider
-from ingest.oauth import TokenSource
 
 _AS_WRITTEN = {field.name for field in fields(Mailbox)} - {"host", "login", "oauth"}
 
@@ -54,4 +53,8 @@ def _provider(written: settings.Mailbox, known: OAuthProvider | None) -> OAuthPr
 
 def credential_of(mailbox: Mailbox, environ: Mapping[str, str]) -> Credential:
     """What logs in to a mailbox: its password, or the source of its access tokens. Raises ConfigurationError."""
-    return TokenSource(mailbox, environ) if mailbox.login == "oauth2" else read_password(mailbox, environ)
+    if mailbox.login != "oauth2":
+        return read_password(mailbox, environ)
+    from ingest.oauth import TokenSource  # here: what it needs for HTTP costs a mailbox with a password 17 MB
+
+    return TokenSource(mailbox, environ)

@@ -1,5 +1,6 @@
 """Turns a stored shape and its source into the facts that `knowledge.identify` names a sender by."""
 
+from knowledge.envelope import Envelope, envelope_kind
 from knowledge.identify import (
     NO_INFRASTRUCTURE,
     OwnInfrastructure,
@@ -9,25 +10,31 @@ from knowledge.identify import (
     organisational,
 )
 from knowledge.tables import Tables
+from store.evidence import evidence_of, marks_of
 from store.values import Shape, SourceFacts
 
 
 def sender_facts(shape: Shape, source: SourceFacts, ptr: str | None) -> SenderFacts:
     """What one record and its source tell about the sender; `ptr` only when it was confirmed forward."""
-    passed = [result for result in shape.auth_results if result.result == "pass" and result.domain]
-    signed = [result for result in passed if result.method == "dkim"]
-    envelope = {result.domain for result in passed if result.method == "spf" and result.scope in (None, "mfrom")}
     own = organisational(shape.header_from) if shape.header_from else None
+    signed: dict[str, None] = {}
+    selectors: list[str] = []
+    envelope: set[str] = set()
+    for method, domain, selector, scope, result, _, _ in shape.auth_results:
+        if result != "pass" or not domain:
+            continue
+        if method == "dkim":
+            signed[domain] = None
+            if selector and own and organisational(domain) == own:
+                selectors.append(selector)
+        elif method == "spf" and scope in (None, "mfrom"):
+            envelope.add(domain)
     return SenderFacts(
         ip=source.ip,
         header_from=shape.header_from,
-        dkim_domains=tuple(dict.fromkeys(result.domain for result in signed if result.domain)),
-        own_selectors=tuple(
-            result.selector
-            for result in signed
-            if result.selector and result.domain and own and organisational(result.domain) == own
-        ),
-        spf_domain=_spf_domain({domain for domain in envelope if domain}, own),
+        dkim_domains=tuple(signed),
+        own_selectors=tuple(selectors),
+        spf_domain=_spf_domain(envelope, own),
         dkim_aligned=shape.dkim_aligned,
         spf_aligned=shape.spf_aligned,
         ptr=ptr,
@@ -40,8 +47,10 @@ def sender_facts(shape: Shape, source: SourceFacts, ptr: str | None) -> SenderFa
 
 def _spf_domain(passed: set[str], own: str | None) -> str | None:
     """The aligned domain that passed SPF, else the alphabetically first: the order of results never decides."""
+    if not passed:
+        return None
     aligned = {domain for domain in passed if own and organisational(domain) == own}
-    return min(aligned or passed, default=None)
+    return min(aligned or passed)
 
 
 KNOWN_NAMES = 20_000
@@ -67,3 +76,12 @@ class Namer:
                 self._known.clear()
             name = self._known[key] = self(shape, source, None)
         return name
+
+    def marks(self, shape: Shape) -> int:
+        """The marks of a shape that did not align both ways; 0 for one that did."""
+        if shape.dkim_aligned and shape.spf_aligned:
+            return 0
+        return marks_of(evidence_of(shape, self._envelope_kind))
+
+    def _envelope_kind(self, domain: str) -> Envelope:
+        return envelope_kind(domain, self._tables)

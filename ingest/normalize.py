@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -25,12 +26,14 @@ import parsedmarc
 from parsedmarc.config import ParserConfig
 
 from ingest import words
+from ingest.forms import Form, Leaf, Leaves, Template, has_odd_tags, leaves_of
 from ingest.guard import Head, NewRecord
 from ingest.wall import MAX_DEPTH, Refused
 from store.values import AuthResult, Policy, Reason, Shape, SourceFacts
 
 MEMO_SHAPES = 6_000
 MEMO_ADDRESSES = 50_000
+MEMO_FORMS = 1_000
 _PLACE_IP = "192.0.2.1"
 _HEADER = (
     "<report_metadata><org_name>example.com</org_name><email>a@example.com</email><report_id>0</report_id>"
@@ -67,6 +70,13 @@ class _Verdict:
     dkim_aligned: bool
     spf_aligned: bool
     results: Mapping[str, tuple[str | None, ...]]
+
+
+class _Learned(NamedTuple):
+    """What records of one form have in common."""
+
+    verdict: _Verdict
+    template: Template
 
 
 class _Addresses(dict[str, dict[str, Any]]):
@@ -129,6 +139,7 @@ class Normalizer:
         )
         self.shapes: dict[bytes, Shape] = {}
         self._structures: dict[bytes, _Verdict | None] = {}
+        self.forms: dict[bytes, _Learned | None] = {}
         self._headings: dict[bytes, Heading] = {}
 
     def forget(self) -> None:
@@ -137,6 +148,8 @@ class Normalizer:
             self.shapes.clear()
         if len(self._structures) > MEMO_SHAPES:
             self._structures.clear()
+        if len(self.forms) > MEMO_FORMS:
+            self.forms.clear()
         if len(self._headings) > MEMO_SHAPES // 10:
             self._headings.clear()
 
@@ -149,11 +162,41 @@ class Normalizer:
 
     def learn(self, novel: Mapping[bytes, NewRecord]) -> None:
         """Normalise each new shape (key -> its first record) and remember it."""
-        structures = {key: _structure(record.xml) for key, record in novel.items()}
-        unknown = {found: novel[key].tree for key, found in structures.items() if found not in self._structures}
+        forms = dict.fromkeys(record.form.key for record in novel.values() if record.form)
+        self._learn_trees({key: record for key, record in novel.items() if self._is_first(record, forms)})
+        rest = {key: record for key, record in novel.items() if key not in self.shapes}
+        self._learn_trees({key: record for key, record in rest.items() if not self._learn_texts(key, record)})
+
+    def _is_first(self, record: NewRecord, forms: dict[bytes, None]) -> bool:
+        """Whether the record has no form, or is the first one of `forms` of a form that is not known yet."""
+        if record.form is None:
+            return True
+        if record.form.key in self.forms or record.form.key not in forms:
+            return False
+        del forms[record.form.key]
+        return True
+
+    def _learn_texts(self, key: bytes, record: NewRecord) -> bool:
+        """Normalise a record of a known form from its free texts; False where that does not do."""
+        learned = self.forms.get(record.form.key) if record.form else None
+        if learned is None or record.form is None:
+            return False
+        shape = _shape(learned.verdict, learned.template.filled(record.form.texts))
+        if not shape.bad:
+            self.shapes[key] = shape._replace(digest=_digest(repr(shape)))
+        return not shape.bad
+
+    def _learn_trees(self, novel: Mapping[bytes, NewRecord]) -> None:
+        """Normalise records from their trees, and learn their forms."""
+        trees = {key: record.tree if record.tree is not None else _tree(record.xml) for key, record in novel.items()}
+        structures = {key: _structure(record.xml, trees[key]) for key, record in novel.items()}
+        unknown = {found: trees[key] for key, found in structures.items() if found not in self._structures}
         self._structures.update(self._read_structures(unknown))
         for key, record in novel.items():
-            self.shapes[key] = _shape(self._structures[structures[key]], record)
+            verdict = self._structures[structures[key]]
+            self.shapes[key] = _shape_of_tree(verdict, record.xml, trees[key])
+            if record.form and record.form.key not in self.forms:
+                self.forms[record.form.key] = _learned(verdict, record.form)
 
     def heading(self, head: Head) -> Heading:
         """Everything but the records. Raises Refused when the header names no policy domain or reporter."""
@@ -278,9 +321,24 @@ def _differs(published: Mapping[str, Any], name: str, text: str) -> bool:
     return name not in published or (name == "pct" and words.percentage(text) is None)
 
 
-def _structure(xml: bytes) -> bytes:
+def _structure(xml: bytes, tree: Element) -> bytes:
     """A record's elements and words, with x for each free text."""
-    return _FREE_TEXT.sub(b">x<", _BLANKS.sub(b"><", xml))
+    plain = ElementTree.tostring(tree) if has_odd_tags(xml) else xml
+    return _FREE_TEXT.sub(b">x<", _BLANKS.sub(b"><", plain))
+
+
+def _tree(xml: bytes) -> Element:
+    """The tree of a record that the guard knows to be well-formed from its form."""
+    return ElementTree.fromstring(xml)
+
+
+def _learned(verdict: _Verdict | None, form: Form) -> "_Learned | None":
+    if verdict is None:
+        return None
+    try:
+        return _Learned(verdict, Template(form))
+    except ValueError:
+        return None
 
 
 def _require_shallow(element: Element, depth: int) -> None:
@@ -366,118 +424,97 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-class _Parts(NamedTuple):
-    """The four elements of a record whose leaves are read; None for one that is not there."""
-
-    evaluated: Element | None
-    identifiers: Element | None
-    dkim: list[Element]
-    spf: list[Element]
-
-
-def _parts(record: Element) -> _Parts:
-    row, results = record.find("row"), record.find("auth_results")
-    return _Parts(
-        evaluated=row.find("policy_evaluated") if row is not None else None,
-        identifiers=_identifiers(record),
-        dkim=results.findall("dkim") if results is not None else [],
-        spf=results.findall("spf") if results is not None else [],
-    )
-
-
-def _shape(verdict: _Verdict | None, record: NewRecord) -> Shape:
-    """The validated shape: the verdict's words and the record's own texts."""
-    if verdict is None:
-        return _digested(_UNREADABLE, record)
-    parts = _parts(record.tree)
-    header_from = words.domain(_child_text(parts.identifiers, "header_from"))
-    reasons = (
-        tuple(_reason(child) for child in parts.evaluated.findall("reason")) if parts.evaluated is not None else ()
-    )
-    shape = Shape(
-        header_from=header_from,
-        envelope_from=_envelope(_child_text(parts.identifiers, "envelope_from")),
-        envelope_to=words.domain(_child_text(parts.identifiers, "envelope_to")),
-        disposition=words.disposition(verdict.disposition),
-        dkim_aligned=verdict.dkim_aligned,
-        spf_aligned=verdict.spf_aligned,
-        override=next((reason.type for reason in reasons if reason.type != "none"), "none"),
-        auth_results=(
-            *_auth_results("dkim", verdict, parts.dkim),
-            *_auth_results("spf", verdict, parts.spf),
-        ),
-        reasons=reasons,
-        repairs=_repairs(parts),
-        digest="",
-        bad=None if header_from else "header_from",
-    )
-    return _digested(shape, record)
+def _shape_of_tree(verdict: _Verdict | None, xml: bytes, tree: Element) -> Shape:
+    shape = _UNREADABLE if verdict is None else _shape(verdict, leaves_of(tree))
+    canonical = ElementTree.tostring(tree, "unicode") if shape.bad else repr(shape)
+    raw = xml.decode("utf-8", "replace")[:16_384] if shape.bad else None
+    return shape._replace(raw=raw, digest=_digest(canonical))
 
 
 _UNREADABLE = Shape(None, None, None, "unknown", False, False, "none", (), (), (), "", "unreadable")
 
 
-def _digested(shape: Shape, record: NewRecord) -> Shape:
-    raw = record.xml.decode("utf-8", "replace")[:16_384] if shape.bad else None
-    canonical = ElementTree.tostring(record.tree, "unicode") if shape.bad else repr(shape)
-    return shape._replace(raw=raw, digest=blake2b(canonical.encode(), digest_size=16).hexdigest())
+def _digest(canonical: str) -> str:
+    return blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
-def _child_text(parent: Element | None, name: str) -> str | None:
-    """The text of a child; "" for an empty element, None when it is absent."""
-    child = parent.find(name) if parent is not None else None
-    return None if child is None else (child.text or "").strip()
+def _shape(verdict: _Verdict, leaves: Leaves) -> Shape:
+    """The validated shape, not yet digested: the verdict's words and the record's own texts."""
+    header_from, envelope_to = words.domain(leaves.header_from), words.domain(leaves.envelope_to)
+    envelope_from = _envelope(leaves.envelope_from)
+    reasons = tuple([_reason(raw, comment) for raw, comment in leaves.reasons])
+    return Shape(
+        header_from=header_from,
+        envelope_from=envelope_from,
+        envelope_to=envelope_to,
+        disposition=words.disposition(verdict.disposition),
+        dkim_aligned=verdict.dkim_aligned,
+        spf_aligned=verdict.spf_aligned,
+        override=next((reason.type for reason in reasons if reason.type != "none"), "none"),
+        auth_results=(
+            *_auth_results("dkim", verdict, leaves.dkim),
+            *_auth_results("spf", verdict, leaves.spf),
+        ),
+        reasons=reasons,
+        repairs=_repairs(leaves, (header_from, envelope_from, envelope_to)),
+        digest="",
+        bad=None if header_from else "header_from",
+    )
 
 
 def _envelope(text: str | None) -> str | None:
     """envelope_from: "" is the null reverse-path, None means that the reporter did not say."""
-    if not text:
-        return text
-    return words.domain(text.rpartition("@")[2])
+    if text is None:
+        return None
+    address = text.strip()
+    return words.domain(address.rpartition("@")[2]) if address else ""
 
 
-def _reason(element: Element) -> Reason:
-    raw, comment = element.findtext("type"), words.short(element.findtext("comment"))
+def _reason(raw: str | None, written: str | None) -> Reason:
+    comment = words.short(written)
     found = words.reason_type(raw, comment)
     return Reason(found, None if raw == found else (raw or "")[:100], comment)
 
 
-def _auth_results(method: str, verdict: _Verdict, results: list[Element]) -> Iterator[AuthResult]:
+def _auth_results(method: str, verdict: _Verdict, results: tuple[Leaf, ...]) -> Iterator[AuthResult]:
     """Every result in the reporter's order; those without a domain, which parsedmarc drops, stay with None."""
     kept = iter(verdict.results[method])
-    for child in results:
-        named = (child.findtext("domain") or "").strip()
-        yield _auth_result(method, next(kept, None) if named else None, child)
+    for leaf in results:
+        named = (leaf.domain or "").strip()
+        yield _auth_result(method, next(kept, None) if named else None, leaf)
 
 
-def _auth_result(method: str, parsed: str | None, child: Element) -> AuthResult:
-    raw = child.findtext("result")
+@lru_cache(maxsize=4_096)
+def _auth_result(method: str, parsed: str | None, leaf: Leaf) -> AuthResult:
+    raw = leaf.result
     result = words.auth_result(parsed if parsed and raw else raw)
     return AuthResult(
-        method=method,
-        domain=words.domain(child.findtext("domain")),
-        selector=words.short(child.findtext("selector"), 253) if method == "dkim" else None,
-        scope=words.short(words.word(child.findtext("scope")), 20) if method == "spf" else None,
-        result=result,
-        result_raw=None if raw == result else (raw or "")[:100],
-        human_result=words.short(child.findtext("human_result")),
+        method,
+        words.domain(leaf.domain),
+        words.short(leaf.selector, 253) if method == "dkim" else None,
+        words.short(words.word(leaf.scope), 20) if method == "spf" else None,
+        result,
+        None if raw == result else (raw or "")[:100],
+        words.short(leaf.human_result),
     )
 
 
-def _repairs(parts: _Parts) -> tuple[str, ...]:
-    """Each word of the record that is stored otherwise than the reporter wrote it."""
+def _repairs(leaves: Leaves, names: tuple[str | None, ...]) -> tuple[str, ...]:
+    """Each word that is stored otherwise than the reporter wrote it; `names` are those of _NAMES as stored."""
     found = []
-    for name in ("dkim", "spf"):
-        raw = parts.evaluated.findtext(name) if parts.evaluated is not None else None
-        if raw not in ("pass", "fail"):
-            found.append(words.noted(name, raw))
-    raw = parts.evaluated.findtext("disposition") if parts.evaluated is not None else None
-    if raw != words.disposition(raw):
-        found.append(words.noted("disposition", raw))
-    for name in ("header_from", "envelope_from", "envelope_to"):
-        raw = _child_text(parts.identifiers, name)
-        if raw and raw != (_envelope(raw) if name == "envelope_from" else words.domain(raw)):
-            found.append(words.noted(name, raw))
-    domains = [child.findtext("domain") for child in (*parts.dkim, *parts.spf)]
+    for name, word in (("dkim", leaves.dkim_word), ("spf", leaves.spf_word)):
+        if word not in ("pass", "fail"):
+            found.append(words.noted(name, word))
+    if leaves.disposition != words.disposition(leaves.disposition):
+        found.append(words.noted("disposition", leaves.disposition))
+    raws = (leaves.header_from, leaves.envelope_from, leaves.envelope_to)
+    for name, raw, stored in zip(_NAMES, raws, names, strict=True):
+        written = (raw or "").strip()
+        if written and written != stored:
+            found.append(words.noted(name, written))
+    domains = [leaf.domain for leaf in (*leaves.dkim, *leaves.spf)]
     found += [words.noted("auth_results domain", text) for text in domains if text and text != words.domain(text)]
     return tuple(found)
+
+
+_NAMES = ("header_from", "envelope_from", "envelope_to")

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from types import SimpleNamespace
 
 from ingest.naming import Namer
 from ingest.reading import Message, Reading, Refusal
@@ -35,18 +36,28 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     jobs: deque[tuple[int, Message]] = field(default_factory=deque)
+    queued_bytes: int = 0
     deadline: float = 0.0
 
     def room_for(self, message: Message) -> bool:
-        queued = sum(len(job.content) for _, job in self.jobs)
-        return not self.jobs or queued + len(message.content) <= QUEUED_BYTES
+        return not self.jobs or self.queued_bytes + len(message.content) <= QUEUED_BYTES
+
+    def asked(self, number: int, message: Message) -> None:
+        self.jobs.append((number, message))
+        self.queued_bytes += len(message.content)
+
+    def answered(self) -> tuple[int, Message]:
+        number, message = self.jobs.popleft()
+        self.queued_bytes -= len(message.content)
+        return number, message
 
 
 class Pool:
     """`workers` processes (0 = one per core). Use as a context manager: leaving it stops them."""
 
     def __init__(self, limits: Limits, workers: int, registered: Container[str], namer: Namer) -> None:
-        self._equipment = (limits, registered, namer)
+        # Their figures alone: what the settings are made of costs a worker 16 MB and a sixth of a second.
+        self._equipment = (SimpleNamespace(**limits.model_dump()), registered, namer)
         self._size = workers or len(os.sched_getaffinity(0))
         self._workers: list[_Worker] = []
         self._wall_seconds = limits.cpu_seconds * WALL_SECONDS_PER_CPU_SECOND + WALL_SECONDS
@@ -110,7 +121,7 @@ class Pool:
     def _send(self, worker: _Worker, number: int, message: Message, now: int) -> None:
         if not worker.jobs:
             worker.deadline = time.monotonic() + self._wall_seconds
-        worker.jobs.append((number, message))
+        worker.asked(number, message)
         try:
             worker.connection.send((message, now))
         except (BrokenPipeError, ConnectionResetError):
@@ -148,7 +159,7 @@ class Pool:
             reading = worker.connection.recv()
         except (EOFError, OSError):
             return self._replace(worker, now)
-        number, message = worker.jobs.popleft()
+        number, message = worker.answered()
         worker.deadline = time.monotonic() + self._wall_seconds
         return number, (message, reading)
 

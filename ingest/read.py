@@ -5,10 +5,11 @@ Runs inside a worker process. Every way in which a document can be unreadable en
 
 from collections.abc import Callable, Container, Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ingest import words
 from ingest.encoding import open_utf8
-from ingest.guard import Guard, Head, NotPlain, RawRecord, read_count, read_period
+from ingest.guard import Guard, Head, NotPlain, RawRecord, read_period
 from ingest.mend import mend
 from ingest.naming import Namer
 from ingest.normalize import Normalizer
@@ -17,9 +18,11 @@ from ingest.rewrite import plain_form
 from ingest.unpack import Document, unpack
 from ingest.unreadable import Unreadable
 from ingest.wall import Malformed, Refused
-from settings import Limits
 from store.packing import CHUNK_RECORDS, PackedRecords, Packing, Report
 from store.values import Record
+
+if TYPE_CHECKING:
+    from settings import Limits
 
 MAX_MENDED_BYTES = 33_554_432
 
@@ -29,9 +32,10 @@ _Scan = Callable[[Iterator[bytes], list[str]], Report]
 class Reader:
     """Reads messages one after another; `registered` are the domains whose mail gets the full limits."""
 
-    def __init__(self, limits: Limits, registered: Container[str] = frozenset(), namer: Namer | None = None) -> None:
+    def __init__(self, limits: "Limits", registered: Container[str] = frozenset(), namer: Namer | None = None) -> None:
         self._limits = limits
         self._name = namer.without_ptr if namer else None
+        self._marks = namer.marks if namer else None
         self._registered = registered
         self._normalizer = Normalizer()
 
@@ -76,8 +80,8 @@ class Reader:
         steps: Iterator[bytes],
         repairs: list[str],
     ) -> Report:
-        guard = Guard(self._limits, self._normalizer.shapes, registered)
-        packing = Packing(self._normalizer.source, self._name)
+        guard = Guard(self._limits, self._normalizer.shapes, registered, self._normalizer.forms)
+        packing = Packing(self._normalizer.source, self._name, self._marks)
         self._pack(guard, steps, packing)
         head = guard.close()
         begin, end, period_repairs = read_period(head, self._limits, now, message.operator_named)
@@ -108,9 +112,12 @@ class Reader:
             ip = addresses.get(record.ip_text)
             if ip is None:
                 ip = addresses[record.ip_text] = words.ip((record.ip_text or b"").decode("utf-8", "replace"))
-            count = read_count(record.count_text) if record.count_text is not None else None
             shape = shapes[record.shape]
-            yield Record(ip, count or 0, shape, _bad(ip, count, shape.bad), _raw(record, ip, count))
+            if ip and record.messages is not None:
+                yield Record(ip, record.messages, shape, shape.bad)
+            else:
+                bad = "count" if record.messages is None else "source_ip"
+                yield Record(ip, record.messages or 0, shape, bad, _raw(record))
 
     def _report(
         self,
@@ -150,16 +157,8 @@ def _read_mended(document: Document, scan: _Scan) -> Report:
         raise Refused("malformed", f"the XML is not well-formed: {str(error)[:200]}") from None
 
 
-def _bad(ip: str, count: int | None, shape: str | None) -> str | None:
-    if count is None:
-        return "count"
-    return "source_ip" if not ip else shape
-
-
-def _raw(record: RawRecord, ip: str, count: int | None) -> str | None:
+def _raw(record: RawRecord) -> str | None:
     """What the reporter wrote where address or count could not be read."""
-    if ip and count is not None:
-        return None
     written = (record.ip_text or b"", record.count_text or b"")
     return words.short(" ".join(text.decode("utf-8", "replace") for text in written), 200)
 

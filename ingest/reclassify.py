@@ -7,6 +7,8 @@ A decision of staff follows its mail, and only its mail: when all records of a s
 gets no mail but such as the same decision holds for, the decision is withdrawn there and stated here, in the name of
 the person who made it. When the mail is split, or would be joined with mail that nobody or somebody otherwise decided
 about, the decision stays where it is, and the change says so for a person to look at. Both stand in the audit trail.
+
+Mail of reports whose records may be gone already (store/retention.py) keeps the sender that it has.
 """
 
 import time
@@ -25,6 +27,7 @@ from store import assignment, office
 from store.assignment import BEFORE_ALL, Decision, EvidenceSums, Move, Selection, Senders, StoredRecord
 from store.engine import open_store, run_lock, writing
 from store.evidence import evidence_of
+from store.retention import settled_before
 from store.sources import CHUNK, records_by_source
 
 ACTOR = "reclassify"
@@ -152,16 +155,17 @@ class Reclassifier:
         with self._engine.connect() as connection:
             senders = assignment.senders_of(connection, domain_id)
             decisions = assignment.decisions_of(connection, domain_id)
+            settled = settled_before(connection, domain_id)
         if decisions:
-            self._carry_decisions(senders, domain, decisions)
+            self._carry_decisions(senders, domain, decisions, settled)
         moved: _Moves = defaultdict(lambda: [0, 0])
         names: _Names = defaultdict(set)
-        for selection in self._selections(domain_id):
+        for selection in self._selections(domain_id, settled):
             self._move(senders, selection, moved, names)
         self._changes.moved += [Change(domain, *keys, *sums) for keys, sums in sorted(moved.items())]
         return names
 
-    def _selections(self, domain_id: int) -> Iterator[Selection]:
+    def _selections(self, domain_id: int, settled: int) -> Iterator[Selection]:
         """The domain's sources, or those with news, in groups of about a page of records."""
         ids = sorted(self._pointers)
         chunks: list[list[int] | None] = [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)]
@@ -170,7 +174,7 @@ class Reclassifier:
             while above is not None:
                 with self._engine.connect() as connection:
                     counted = records_by_source(connection, domain_id, above=above, among=among)
-                yield from (Selection(domain_id, group, PAGE) for group in groups(counted, PAGE))
+                yield from (Selection(domain_id, group, PAGE, settled) for group in groups(counted, PAGE))
                 above = counted[-1][0] if len(counted) == CHUNK else None
 
     def _move(self, senders: Senders, selection: Selection, moved: _Moves, names: _Names) -> None:
@@ -178,21 +182,25 @@ class Reclassifier:
         with writing(self._engine) as connection:
             sums = EvidenceSums(selection.domain_id, self._evidence)
             for page in _pages(connection, selection):
-                named = self._named(page)
+                named = self._named(senders, selection, page)
                 moves = _moves(senders, named)
                 for move in moves:
                     _count(moved, senders, move)
                 if moves:
                     assignment.move_records(connection, self._engine, senders, moves, self._now)
                 for found in named:
-                    names[found.name.key].add((found.name.name, found.name.kind))
+                    if not _is_settled(selection, found.record):
+                        names[found.name.key].add((found.name.name, found.name.kind))
                     sums.add(found.record, senders.ids[found.name.key])
                 self._changes.records += len(page)
             self._changes.evidence += assignment.replace_evidence(connection, selection, sums)
 
-    def _named(self, page: list[StoredRecord]) -> list[Move]:
+    def _named(self, senders: Senders, selection: Selection, page: list[StoredRecord]) -> list[Move]:
         """Each record with the sender that it has now, whether or not that is another."""
-        return [Move(found, self._name(found)) for found in page]
+        return [
+            Move(found, senders.names[found.sender_id] if _is_settled(selection, found) else self._name(found))
+            for found in page
+        ]
 
     def _name(self, found: StoredRecord) -> SenderName:
         ptr = self._pointers.get(found.source_id, found.ptr)
@@ -208,20 +216,20 @@ class Reclassifier:
                     assignment.rename_sender(connection, domain_id, number, name, kind)
                     self._changes.renamed.append(Renamed(domain, sender.key, sender.name, name))
 
-    def _carry_decisions(self, senders: Senders, domain: str, decisions: Mapping[str, Decision]) -> None:
+    def _carry_decisions(self, senders: Senders, domain: str, decisions: Mapping[str, Decision], settled: int) -> None:
         """Before the mail moves: a run that is killed then finds them where the rest of the mail will go."""
-        planned = self._plan(senders)
+        planned = self._plan(senders, settled)
         with writing(self._engine) as connection:
-            held = assignment.records_by_sender(connection, senders.domain_id) if planned else {}
+            held = _held(connection, senders.domain_id, settled) if planned else {}
             for change in followers(domain, decisions, planned, held):
                 self._carry(connection, senders.domain_id, decisions[change.before], change)
 
-    def _plan(self, senders: Senders) -> Counter[tuple[str, str]]:
+    def _plan(self, senders: Senders, settled: int) -> Counter[tuple[str, str]]:
         planned: Counter[tuple[str, str]] = Counter()
-        for selection in self._selections(senders.domain_id):
+        for selection in self._selections(senders.domain_id, settled):
             with self._engine.connect() as connection:
                 for page in _pages(connection, selection):
-                    moves = _moves(senders, self._named(page))
+                    moves = _moves(senders, self._named(senders, selection, page))
                     planned.update((senders.names[each.record.sender_id].key, each.name.key) for each in moves)
         return planned
 
@@ -300,6 +308,17 @@ def _pages(connection: Connection, selection: Selection) -> Iterator[list[Stored
         yield page
         full = len(selection.sources) == 1 and len(page) == selection.limit
         after = (page[-1].report_id, page[-1].number) if full else None
+
+
+def _is_settled(selection: Selection, found: StoredRecord) -> bool:
+    return found.first_day < selection.settled_before
+
+
+def _held(connection: Connection, domain_id: int, settled: int) -> dict[str, int]:
+    """Records of each sender; mail of settled days counts as one more, for it never moves."""
+    held = Counter(assignment.records_by_sender(connection, domain_id))
+    held.update(assignment.settled_senders(connection, domain_id, settled) if settled else ())
+    return dict(held)
 
 
 def _moves(senders: Senders, named: list[Move]) -> list[Move]:

@@ -8,12 +8,15 @@ faults become refusals. Only reading a document's steps may raise, and then `Unr
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ingest import kinds, mime
 from ingest.archives import STEP, Member, Spend, gunzip, member_text, slices, zip_members
 from ingest.reading import Kind, Refusal
 from ingest.unreadable import Unreadable
-from settings import Limits
+
+if TYPE_CHECKING:
+    from settings import Limits
 
 __all__ = ["Document", "Unpacked", "Unreadable", "unpack"]
 
@@ -76,7 +79,7 @@ class Unpacked:
     notes: tuple[str, ...] = ()
 
 
-def unpack(content: bytes, limits: Limits) -> Unpacked:
+def unpack(content: bytes, limits: "Limits") -> Unpacked:
     """Find every report document in a mail or file, in order. Never raises for any content."""
     search = _Search(limits)
     most = limits.message_bytes
@@ -107,7 +110,7 @@ class _Head:
 class _Search:
     """What has been found in one message so far."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: "Limits") -> None:
         self._limits = limits
         self._allowance = _Allowance(limits.inflated_bytes)
         self._opened = 0

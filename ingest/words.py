@@ -5,6 +5,7 @@ what real reporters send.
 """
 
 import ipaddress
+import re
 from functools import lru_cache
 
 from knowledge.names import a_label
@@ -24,6 +25,8 @@ _REASONS = {
     "trusted_forwarder",
 }
 _POLICIES = {"none", "quarantine", "reject"}
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
 
 def word(text: str | None) -> str:
@@ -70,8 +73,11 @@ def percentage(text: str | None) -> int | None:
 
 def ip(text: str | None) -> str:
     """The canonical address (IPv6 compressed, IPv4-mapped unfolded), or "" when there is no usable one."""
+    written = (text or "").strip()
+    if _IPV4.fullmatch(written):
+        return written
     try:
-        address = ipaddress.ip_address((text or "").strip())
+        address = ipaddress.ip_address(written)
     except ValueError:
         return ""
     if isinstance(address, ipaddress.IPv6Address):

@@ -106,13 +106,13 @@ def organisational(name: str) -> str | None:
     None for a public suffix itself and for text that is no host name. (parsedmarc's own function applies overrides
     that are wrong for alignment.)
     """
-    host = _host(name)
-    return _private_suffix(host) if host else None
+    return _private_suffix(name) if len(name) <= 254 else None
 
 
 @lru_cache(maxsize=65536)
-def _private_suffix(host: str) -> str | None:
-    return _suffixes().privatesuffix(host)
+def _private_suffix(name: str) -> str | None:
+    host = _host(name)
+    return _suffixes().privatesuffix(host) if host else None
 
 
 def name_sender(facts: SenderFacts, tables: Tables, own: OwnInfrastructure = NO_INFRASTRUCTURE) -> SenderName:

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 import settings
-from analysis import published
-from analysis.frames import Scope
+from analysis import ladder, published, sender_frames
+from analysis.frames import Connection, Scope
 from analysis.published import Checked, Published
 from ingest.session import tables_of
 from ingest.snapshots import take_snapshot
-from sekisho import shell
+from knowledge.tables import Tables
+from sekisho import shell, standings
 from sekisho.lint import finding_fields, finding_line
 from sekisho.logs import escaped
 from sekisho.main import DONE, LATER
@@ -40,10 +41,17 @@ def check(
 
 
 def _checked(name: str, chosen: settings.Settings, *, now: int) -> Published:
-    look = take_snapshot(chosen, name, now=now)
-    with shell.reading() as connection:
-        around = published.facts(connection, Scope(None), name, tables_of(chosen), now=now)
+    look, tables = take_snapshot(chosen, name, now=now), tables_of(chosen)
+    with shell.changing() as connection:
+        sends = _sends_mail(connection, name, tables, now)
+        around = published.facts(connection, Scope(None), name, tables, now=now, sends_mail=sends)
+        standings.refresh_one(connection, name, tables, now=now)
     return published.examine(look, around, looked_at=now)
+
+
+def _sends_mail(connection: Connection, name: str, tables: Tables, now: int) -> bool | None:
+    where = sender_frames.domain_row(connection, Scope(None), name)
+    return None if where is None else ladder.sends_mail(ladder.facts_of(connection, Scope(None), where, tables, now))
 
 
 def _fields(found: Published) -> dict[str, Any]:

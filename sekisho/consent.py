@@ -9,7 +9,7 @@ import settings
 from analysis import gates, ladder, sender_frames
 from analysis.frames import Connection, Scope
 from ingest.session import tables_of
-from sekisho import shell
+from sekisho import shell, standings
 from store import consents
 from store.consents import Given
 from store.decisions import Actor
@@ -49,6 +49,7 @@ def consent(
         else:
             known = _evidence(connection, name, now)
             consents.give(connection, domain_id, stage.value, Given(by, note), evidence=known, actor=actor)
+        standings.refresh_one(connection, name, tables_of(settings.load()), now=now)
     typer.echo(f"{name}: {stage.value} {'withdrawn' if withdraw else 'agreed'}", err=True)
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from sekisho.main import USAGE
+from sekisho.main import FAILED, USAGE
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -13,10 +13,15 @@ def dashboard() -> None:
 
     Example: sekisho dashboard
     """
-    from dashboard import server, session
+    from dashboard import doors, server, session
+    from sekisho.doors import Programs
 
+    doors.open_with(Programs())
     try:
         server.serve(session.settings_in_use().dashboard)
     except server.NoAccount as error:
         typer.echo(f"sekisho: {error}", err=True)
         raise typer.Exit(USAGE) from None
+    except server.PortTaken as error:
+        typer.echo(f"sekisho: {error}", err=True)
+        raise typer.Exit(FAILED) from None

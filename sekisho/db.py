@@ -12,6 +12,7 @@ from ingest.reclassify import Changes
 from ingest.reclassify import reclassify as name_again
 from sekisho import shell
 from store import backup as copies
+from store import retention
 from store.check import findings
 from store.engine import open_reader
 from store.migrate import upgrade as upgrade_store
@@ -95,6 +96,32 @@ def reclassify(
         typer.echo(json.dumps(asdict(changes), ensure_ascii=False, indent=2))
         return
     _print(changes)
+
+
+@app.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    json_: shell.Json = False,
+) -> None:
+    """Delete what is older than [retention] of the settings says, and print how many rows of each kind that were.
+
+    Daily sums outlive the records that they were made of. The file of a SQLite store does not shrink: what is freed is
+    used for what comes next.
+
+    Example: sekisho db prune --dry-run
+    """
+    chosen, now = settings.load(), shell.now()
+    before = retention.cutoffs(chosen.retention, now=now)
+    if dry_run:
+        with shell.reading() as connection:
+            found = retention.would_prune(connection, before)
+    else:
+        found = retention.prune(chosen.database_url, before)
+        with shell.changing() as connection:
+            shell.audit(connection, "prune", found.words, now=now)
+    typer.echo(json.dumps(asdict(found)) if json_ else found.words)
+    if not chosen.retention.is_set:
+        typer.echo("everything is kept: no option of [retention] is set", err=True)
 
 
 def _print(changes: Changes) -> None:

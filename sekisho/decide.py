@@ -1,18 +1,16 @@
 """`sekisho decide`: what staff knows about a sender, which wins over every rule."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import settings
-from analysis import senders as senders_analysis
-from analysis.frames import Connection, Scope
-from analysis.senders import Sender, Source
+from analysis.frames import Scope
+from analysis.sender_page import evidence_of
 from ingest.session import tables_of
-from sekisho import shell
+from sekisho import shell, standings
 from store import decisions
-from store.decisions import SOURCE_PREFIX
 from store.office import a_label, domain_id_of
 
 app = typer.Typer(rich_markup_mode=None)
@@ -40,6 +38,7 @@ def decide(
     """
     if withdraw == (decision is not None):
         raise typer.BadParameter("say ours, not-ours or forwarder, or --withdraw")
+    tables = tables_of(settings.load())
     with shell.changing() as connection:
         domain_id = domain_id_of(connection, domain)
         subject = decisions.subject_of(connection, domain_id, sender)
@@ -47,25 +46,7 @@ def decide(
         if decision is None:
             decisions.withdraw(connection, domain_id, subject, note=note, actor=actor)
         else:
-            known = _evidence(connection, a_label(domain), subject)
+            known = evidence_of(connection, Scope(None), a_label(domain), subject, tables)
             decisions.decide(connection, domain_id, subject, decision.value, note=note, evidence=known, actor=actor)
+        standings.refresh_one(connection, a_label(domain), tables, now=actor.at)
     typer.echo(f"{a_label(domain)}: {subject} {'withdrawn' if decision is None else decision.value}", err=True)
-
-
-def _evidence(connection: Connection, name: str, subject: str) -> dict[str, Any]:
-    """The figures and the verdict at this moment, over all days: of the sender, or of the address as each sender."""
-    found = senders_analysis.build(connection, Scope(None), name, tables_of(settings.load()), with_sources=True)
-    senders = found.senders if found else ()
-    if not subject.startswith(SOURCE_PREFIX):
-        return next((_figures(sender) for sender in senders if sender.key == subject), {})
-    ip = subject.removeprefix(SOURCE_PREFIX)
-    return {sender.key: _figures(source) for sender in senders for source in sender.sources if source.ip == ip}
-
-
-def _figures(found: Sender | Source) -> dict[str, Any]:
-    return {
-        "verdict": found.verdict,
-        "rule": found.judgement.rule,
-        "messages": found.messages,
-        "passed": found.passed,
-    }

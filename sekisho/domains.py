@@ -7,21 +7,24 @@ from typing import Annotated
 import typer
 
 import settings
-from analysis import ladder
-from analysis.frames import Connection, Scope
+from analysis import standings
+from analysis.frames import Scope
+from analysis.standings import Standing
 from ingest.session import tables_of
-from knowledge.tables import Tables
 from sekisho import shell
+from sekisho import standings as standing_steps
 from store import office
+from wording.forms import as_date
 
 app = typer.Typer(no_args_is_help=True, help="Say whose domain is whose, and list the domains.")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A domain of the list: whose it is, and where it stands. `blockers` counts the gates that keep it from its step.
+    """A domain of the list: whose it is, and where it stood on the day `as_of` (None: nobody worked it out yet).
 
-    `ready` is None where it cannot be said, or where there is no next step.
+    `ready` is None where it cannot be said, or where there is no next step; `blockers` counts the gates that keep it
+    from that step.
     """
 
     id: int
@@ -32,32 +35,46 @@ class Line:
     next_stage: str | None
     ready: bool | None
     blockers: int
+    as_of: str | None
 
 
 @app.command("list")
 def list_(json_: shell.Json = False) -> None:
     """List every domain that is registered or was seen in a report: its customer, stage, and what blocks its next step.
 
+    Stages and blockers are those that the night kept; of few domains they are worked out now.
+
     Example: sekisho domains list --json
     """
-    tables = tables_of(settings.load())
+    tables, scope = tables_of(settings.load()), Scope(None)
     with shell.reading() as connection:
-        rows = [_line(connection, each, tables) for each in office.domains(connection)]
+        found = {each.domain: each for each in standings.current(connection, scope, tables, shell.now())}
+        rows = [_line(each, found[each.name]) for each in office.domains(connection)]
     shell.print_rows(rows, ("name", "customer", "registered", "stage", "next_stage", "ready", "blockers"), json_)
 
 
-def _line(connection: Connection, found: office.Domain, tables: Tables) -> Line:
-    advice = ladder.build(connection, Scope(None), found.name, tables, shell.now())
-    own = (found.id, found.name, found.customer, found.registered)
-    if advice is None:
-        return Line(*own, stage=None, next_stage=None, ready=None, blockers=0)
+def _line(found: office.Domain, standing: Standing) -> Line:
     return Line(
-        *own,
-        stage=advice.stage,
-        next_stage=advice.next_stage,
-        ready=advice.ready,
-        blockers=len(advice.blockers),
+        found.id,
+        found.name,
+        found.customer,
+        found.registered,
+        stage=standing.stage,
+        next_stage=standing.next_stage,
+        ready=standing.ready,
+        blockers=standing.blockers,
+        as_of=None if standing.as_of is None else as_date(standing.as_of).isoformat(),
     )
+
+
+@app.command()
+def refresh() -> None:
+    """Work out anew where every domain stands, as every night does; of use after reports were read by hand.
+
+    Example: sekisho domains refresh
+    """
+    count = standing_steps.refresh(settings.load(), now=shell.now())
+    typer.echo(f"worked out {count} domains", err=True)
 
 
 @app.command()

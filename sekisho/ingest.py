@@ -17,6 +17,7 @@ import settings
 from ingest.files import count, messages
 from ingest.run import Outcome, RunSummary
 from ingest.session import ingest_messages
+from sekisho import logs
 from sekisho.main import DONE, FAILED, LATER, USAGE
 
 if TYPE_CHECKING:
@@ -41,10 +42,11 @@ def ingest(
     Example: sekisho ingest reports/ --json
     """
     chosen = settings.load()
-    if paths:
-        _ingest_paths(chosen, paths, as_json)
-    else:
-        _ingest_mailboxes(chosen, as_json)
+    with logs.kept_where_named(chosen.log.file):
+        if paths:
+            _ingest_paths(chosen, paths, as_json)
+        else:
+            _ingest_mailboxes(chosen, as_json)
 
 
 def _ingest_paths(chosen: settings.Settings, paths: list[Path], as_json: bool) -> None:

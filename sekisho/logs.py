@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -41,6 +41,13 @@ def kept(file: str) -> Iterator[None]:
         handler.close()
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def kept_where_named(file: str) -> Iterator[None]:
+    """As `kept`, but without a file nothing is logged: for a command whose terminal shows its progress."""
+    with kept(file) if file else nullcontext():
+        yield
 
 
 def _handler(file: str) -> logging.Handler:

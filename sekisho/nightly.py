@@ -19,10 +19,10 @@ import settings
 from ingest.lookup import look_up_sources
 from ingest.mailboxes import MailboxOutcome, ingest_mailboxes
 from ingest.snapshots import take_snapshots
-from sekisho import heartbeat, logs, shell
+from sekisho import deliver, digest, heartbeat, logs, shell, standings, watch
 from sekisho.main import DONE, FAILED, LATER, USAGE, exit_code
 from settings import Settings
-from store import ledger
+from store import ledger, retention
 from store.check import require_sound_file
 from store.engine import AlreadyRunning, StoreError, night_lock, open_store, writing
 from store.rotation import rotate
@@ -184,6 +184,36 @@ def _snapshots(chosen: Settings, now: int) -> Told:
     return Told(", ".join(f"{name} {value}" for name, value in summary.items()))
 
 
+def _standings(chosen: Settings, now: int) -> Told:
+    return Told(f"domains {standings.refresh(chosen, now=now)}")
+
+
+def _watch(chosen: Settings, now: int) -> Told:
+    done = watch.keep_watch(chosen, now=now)
+    return Told(f"events opened {done.opened}, going on {done.continuing}, closed {done.closed}")
+
+
+def _digest(chosen: Settings, now: int) -> Told:
+    """Who does not take a digest never fails the night: it waits for the next one, and `sekisho status` says so."""
+    if not chosen.notify.staff and not chosen.notify.customers:
+        return Told("no address in the settings")
+    return Told(digest.sentence(digest.tell(chosen, now=now)))
+
+
+def _deliveries(chosen: Settings, now: int) -> Told:
+    if not chosen.schedule.day:
+        return Told("no day in the settings")
+    done = deliver.deliver(chosen, now=now)
+    said = (f"done {done.done}, still due {done.due}, failed {done.failed}", *done.problems)
+    return Told("; ".join(said), FAILED if done.failed else LATER if done.due else DONE)
+
+
+def _prune(chosen: Settings, now: int) -> Told:
+    if not chosen.retention.is_set:
+        return Told("everything is kept")
+    return Told(retention.prune(chosen.database_url, retention.cutoffs(chosen.retention, now=now)).words)
+
+
 def _backup(chosen: Settings, now: int) -> Told:
     keep = chosen.backup
     done = rotate(
@@ -200,5 +230,10 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("mailboxes", _mailboxes),
     ("lookups", _lookups),
     ("snapshots", _snapshots),
+    ("prune", _prune),
+    ("standings", _standings),
+    ("watch", _watch),
+    ("digest", _digest),
+    ("deliveries", _deliveries),
     ("backup", _backup),
 )

@@ -13,6 +13,7 @@ import typer
 import settings
 from ingest.reading import Message
 from ingest.session import ingest_messages
+from sekisho import logs
 from sekisho.shell import reading
 from store import ledger
 from store.engine import StoreError
@@ -45,7 +46,7 @@ def show(
 
     Example: sekisho quarantine show 17 --out message.bin
     """
-    row = _one(message_id)
+    row = one(message_id)
     for name, value in asdict(row).items():
         typer.echo(f"{name}: {_plain(str(value))}")
     if out is not None:
@@ -64,21 +65,23 @@ def retry(
 
     Example: sekisho quarantine retry
     """
-    rows = _quarantined() if message_id is None else (_one(message_id),)
-    summary = ingest_messages(
-        settings.load(),
-        _originals(rows),
-        command="quarantine retry",
-        now=int(time.time()),
-        after_commit=lambda _: None,
-    )
+    rows = _quarantined() if message_id is None else (one(message_id),)
+    chosen = settings.load()
+    with logs.kept_where_named(chosen.log.file):
+        summary = ingest_messages(
+            chosen,
+            originals(rows),
+            command="quarantine retry",
+            now=int(time.time()),
+            after_commit=lambda _: None,
+        )
     if as_json:
         typer.echo(json.dumps(summary.as_dict()))
     else:
         typer.echo(f"{summary.messages} tried, {summary.quarantined} still in quarantine")
 
 
-def _originals(rows: tuple[ledger.Quarantined, ...]) -> Iterator[Message]:
+def originals(rows: tuple[ledger.Quarantined, ...]) -> Iterator[Message]:
     """Each message as it came, from its stored original; one that was too big to keep cannot be tried."""
     for row in rows:
         if row.sha256 is None:
@@ -99,7 +102,8 @@ def _quarantined() -> tuple[ledger.Quarantined, ...]:
         return ledger.quarantine(connection)
 
 
-def _one(message_id: int) -> ledger.Quarantined:
+def one(message_id: int) -> ledger.Quarantined:
+    """The message in quarantine with this number. Raises StoreError when there is none."""
     for row in _quarantined():
         if row.id == message_id:
             return row

@@ -11,6 +11,7 @@ import settings
 from analysis import replay as replay_analysis
 from analysis.frames import Scope
 from analysis.replay import LIMITS, Agreement, Hit, Policy, Replay
+from analysis.replay_record import record_of
 from ingest.session import tables_of
 from sekisho import shell
 from store.office import OfficeError, a_label
@@ -87,14 +88,6 @@ def fields_of(found: Replay, language: str) -> dict[str, Any]:
         "agreement": _agreement(found.agreement),
         "limits": [text(language, each) for each in LIMITS],
     }
-
-
-def record_of(policy: Policy) -> str:
-    """The hypothesis as a record would write it."""
-    named = {"p": policy.p, "sp": policy.sp, "np": policy.np, "adkim": policy.adkim, "aspf": policy.aspf}
-    tags = [f"{name}={value}" for name, value in named.items() if value is not None]
-    tags += ["t=y"] * policy.t + [f"pct={policy.pct}"] * (policy.pct != 100)
-    return "; ".join(["v=DMARC1", *tags])
 
 
 def _hit(found: Hit) -> dict[str, Any]:

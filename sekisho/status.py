@@ -20,7 +20,7 @@ from analysis.frames import Scope
 from analysis.health import Facts, Finding, Health, Silence
 from analysis.health_frames import LatestRun
 from ingest.mailboxes import command_of
-from sekisho import logs, nightly, shell
+from sekisho import digest, logs, nightly, shell
 from settings import Settings
 from store.engine import is_sqlite, parse_url, shown
 from store.rotation import Copy, newest_copy
@@ -102,6 +102,7 @@ def read_status(connection: Connection, chosen: Settings, *, now: int) -> Status
         quarantine=quarantine,
         copy_at=copy.made_at if copy else None,
         sqlite_version=sqlite3.sqlite_version_info[:3] if is_sqlite(address) else None,
+        digests_refused=digest.refusing(connection, chosen),
     )
     return Status(
         health.judge(facts, now=now),
@@ -223,6 +224,7 @@ SENTENCES = {
     "mailbox-late": "the mailbox {subject} was last read to its end {time}: run `sekisho mailbox test {subject}`",
     "copy-missing": "there is no copy of the store: look at the backup step of the last night",
     "copy-late": "the newest copy of the store was made {time}: look at the backup step of the last night",
+    "digest-refused": "{number} digests were not taken by an address of [notify]: run `sekisho digest`",
     "reporter-silent": "{subject} has sent no report since {day}, longer than it ever paused",
     "domain-silent": "no report about {subject} since {day}: check the rua of its DMARC record, and that it sends mail",
     "reporter-gone": "{subject} has stopped sending reports; the last one was of {day}",

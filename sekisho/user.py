@@ -67,6 +67,22 @@ def enable(name: Name) -> None:
 
 
 @app.command()
+def role(
+    name: Name,
+    role: Annotated[str, typer.Argument(help="operator, staff or customer.")],
+    customer: Annotated[str | None, typer.Option(help="The customer, for the role customer.")] = None,
+) -> None:
+    """Give an account another role; that ends its sessions.
+
+    Example: sekisho user role hanako customer --customer "Example Trading"
+    """
+    with shell.changing() as connection:
+        now = shell.now()
+        accounts.set_role(connection, name, role, customer, now=now)
+        shell.audit(connection, "account-role", f"{name} ({role})", now=now)
+
+
+@app.command()
 def reset(name: Name, generate: Generate = False) -> None:
     """Give an account another password and end its sessions.
 

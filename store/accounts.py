@@ -4,6 +4,8 @@ Logging in, step by step: the attempt is written as a failure before the passwor
 side by side cannot slip past the delay; then the password is checked outside any transaction; success takes the
 account's failures from that address away. Unknown and disabled accounts get the same answer after the same work.
 
+Changing one's own password proves the old one in the same way, under the same delays.
+
 Delays: five failures are free (twenty for an address that tries many accounts), then 1, 2, 4 ... 60 seconds after the
 last one. Failures older than 15 minutes are forgotten and a refused attempt is no failure, so nobody is locked out for
 good; an address from which the account has logged in before only waits for failures of its own.
@@ -12,14 +14,15 @@ good; an address from which the account has logged in before only waits for fail
 import hashlib
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, insert, select, true, update
 
 from store.engine import writing
-from store.office import OfficeError, audit, customer_id_of
+from store.office import BadName, NameTaken, OfficeError, audit, customer_id_of
 from store.schema import ROLES
 from store.schema import account as account_table
 from store.schema import audit as audit_table
@@ -40,9 +43,16 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$25hFqIM88SC2GpIOV5R1gg$y0bIuZOJzHZv5WS5UPldkpP+uvE/yMR/cs7EMaE1ciM"
 
 
+class WeakPassword(OfficeError):
+    """A password that is too short, too long or too easy to guess."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account. `customer_id` and `customer` are set exactly for the role `customer`, which sees only that one."""
+    """One account. `customer_id` and `customer` are set exactly for the role `customer`, which sees only that one.
+
+    `issuer` is the OpenID provider that says who this is and what it may do; None for an account with a password.
+    """
 
     id: int
     name: str
@@ -51,6 +61,15 @@ class Account:
     customer: str | None
     language: str
     disabled: bool
+    issuer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How an account is used: its newest session's last click (epoch seconds, None: never), sessions alive now."""
+
+    seen_at: int | None
+    sessions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +96,7 @@ def add_account(
     connection: Connection, name: str, password: str, *, role: str, customer: str | None, language: str, now: int
 ) -> int:
     """Add an account and return its id. Raises OfficeError: name taken or odd, weak password, role without customer."""
-    wanted = _free_account_name(connection, name)
+    wanted = free_account_name(connection, name)
     _require_role(role, customer)
     row = {
         "name": wanted,
@@ -93,11 +112,57 @@ def add_account(
 
 
 def set_password(connection: Connection, name: str, password: str, *, now: int) -> None:
-    """Give an account another password and end all its sessions. Raises OfficeError."""
+    """Give an account another password and end all its sessions.
+
+    Raises OfficeError: weak password, or an account of an OpenID provider, which has none.
+    """
     account = account_of(connection, name)
+    if account.issuer is not None:
+        raise OfficeError(f"{account.name} logs in through {account.issuer}: there is no password to change")
     change = {"password_hash": _hashed(account.name, password), "password_changed_at": now}
     connection.execute(update(account_table).where(account_table.c.id == account.id).values(change))
     end_all_sessions(connection, account.id, now=now)
+
+
+def change_own_password(
+    engine: Engine, account: Account, old: str, new: str, address: str, *, token: str, now: int
+) -> Refused | None:
+    """Give `account` the password `new` when `old` is right; every session but that of `token` ends.
+
+    Refused when `old` is wrong or a delay is running. Raises WeakPassword. Writes the audit rows `password-change` and
+    `password-refused`.
+    """
+    if old == new:
+        raise WeakPassword("the new password is the old one")
+    hashed = _hashed(account.name, new)
+    proven = _proven(engine, account.name, old, address, word="password-refused", now=now)
+    if isinstance(proven, Refused):
+        return proven
+    with writing(engine) as connection:
+        change = {"password_hash": hashed, "password_changed_at": now}
+        connection.execute(update(account_table).where(account_table.c.id == account.id).values(change))
+        _end_sessions(connection, account.id, session_table.c.token_sha256 != _token_hash(token), now=now)
+        word = "password-change"
+        audit(connection, at=now, actor=account.name, action=word, subject=account.name, address=address)
+    return None
+
+
+def set_role(connection: Connection, name: str, role: str, customer: str | None, *, now: int) -> None:
+    """Give an account another role, and end all its sessions where that changes what it may see. Raises OfficeError."""
+    account = account_of(connection, name)
+    _require_role(role, customer)
+    customer_id = None if customer is None else customer_id_of(connection, customer)
+    if (role, customer_id) == (account.role, account.customer_id):
+        return
+    change = {"role": role, "customer_id": customer_id}
+    connection.execute(update(account_table).where(account_table.c.id == account.id).values(change))
+    end_all_sessions(connection, account.id, now=now)
+
+
+def set_language(connection: Connection, name: str, language: str) -> None:
+    """Say in which language an account sees its screens. Raises OfficeError."""
+    account = account_of(connection, name)
+    connection.execute(update(account_table).where(account_table.c.id == account.id).values(language=language))
 
 
 def set_disabled(connection: Connection, name: str, disabled: bool, *, now: int) -> None:
@@ -112,6 +177,16 @@ def accounts(connection: Connection) -> tuple[Account, ...]:
     return tuple(Account(*row) for row in connection.execute(_ACCOUNTS.order_by(account_table.c.name)))
 
 
+def uses(connection: Connection, *, now: int, idle_seconds: int, absolute_seconds: int) -> dict[str, Use]:
+    """How each account that was ever logged in is used, by name."""
+    columns = session_table.c
+    alive = _alive(now, idle_seconds, absolute_seconds)
+    figures = (account_table.c.name, func.max(columns.seen_at), func.count().filter(alive))
+    joined = account_table.join(session_table, columns.account_id == account_table.c.id)
+    rows = connection.execute(select(*figures).select_from(joined).group_by(account_table.c.name))
+    return {name: Use(seen_at, count) for name, seen_at, count in rows}
+
+
 def account_of(connection: Connection, name: str) -> Account:
     """The account of this name, in any spelling of capitals. Raises OfficeError."""
     found = _find_account(connection, _tidy(name))
@@ -120,11 +195,43 @@ def account_of(connection: Connection, name: str) -> Account:
     return found
 
 
+def free_account_name(connection: Connection, name: str) -> str:
+    """`name` as it is stored, when an account may have it and none has. Raises BadName or NameTaken."""
+    wanted = _tidy(name)
+    if not 1 <= len(wanted) <= 100 or not wanted.isprintable() or any(sign.isspace() for sign in wanted):
+        raise BadName(f"{name!r} cannot be an account's name: 1 to 100 printable characters without blanks")
+    if _find_account(connection, wanted) is not None:
+        raise NameTaken(f"there is an account {wanted!r} already")
+    return wanted
+
+
 def login(engine: Engine, name: str, password: str, address: str, *, now: int) -> Account | Refused:
     """The account, when name and password are right and no delay is running for it or for `address` (an IP address).
 
     Writes the audit rows `login` and `login-refused`. Takes its own short transactions, none while hashing.
     """
+    written = _written("login", address, now)
+    return _proven(engine, name, password, address, word="login-refused", now=now, proved=written)
+
+
+def _written(action: str, address: str, now: int) -> Callable[[Connection, Account], None]:
+    def write(connection: Connection, account: Account) -> None:
+        audit(connection, at=now, actor=account.name, action=action, subject=account.name, address=address)
+
+    return write
+
+
+def _proven(
+    engine: Engine,
+    name: str,
+    password: str,
+    address: str,
+    *,
+    word: str,
+    now: int,
+    proved: Callable[[Connection, Account], None] = lambda _connection, _account: None,
+) -> Account | Refused:
+    """The account whose password this is; `proved` is called in the transaction that notes the success."""
     wanted = _tidy(name) if name.isprintable() else ""
     with writing(engine) as connection:
         account, stored = _credentials(connection, wanted)
@@ -137,9 +244,9 @@ def login(engine: Engine, name: str, password: str, address: str, *, now: int) -
     with writing(engine) as connection:
         if account is not None and right:
             _forget_failures(connection, key, address, failure)
-            audit(connection, at=now, actor=account.name, action="login", subject=account.name, address=address)
+            proved(connection, account)
             return account
-        audit(connection, at=now, actor=key, action="login-refused", subject=key, address=address)
+        audit(connection, at=now, actor=key, action=word, subject=key, address=address)
         return Refused(_wait_seconds(connection, key, account, address, now))
 
 
@@ -156,13 +263,8 @@ def find_session(
 ) -> Session | None:
     """The session of `token`, or None when it is unknown, ended, idle too long, too old, or its account disabled."""
     columns = session_table.c
-    alive = and_(
-        columns.token_sha256 == _token_hash(token),
-        columns.ended_at.is_(None),
-        columns.seen_at > now - idle_seconds,
-        columns.created_at > now - absolute_seconds,
-        account_table.c.disabled.is_(False),
-    )
+    of_token = columns.token_sha256 == _token_hash(token)
+    alive = and_(of_token, _alive(now, idle_seconds, absolute_seconds))
     joined = _ACCOUNTS.add_columns(columns.created_at, columns.seen_at)
     row = connection.execute(joined.join(session_table, columns.account_id == account_table.c.id).where(alive)).first()
     return None if row is None else Session(Account(*row[:-2]), row[-2], row[-1])
@@ -184,7 +286,11 @@ def end_session(connection: Connection, token: str, *, now: int) -> None:
 
 def end_all_sessions(connection: Connection, account_id: int, *, now: int) -> None:
     """Log an account out everywhere."""
-    alive = and_(session_table.c.account_id == account_id, session_table.c.ended_at.is_(None))
+    _end_sessions(connection, account_id, true(), now=now)
+
+
+def _end_sessions(connection: Connection, account_id: int, which: ColumnElement[bool], *, now: int) -> None:
+    alive = and_(session_table.c.account_id == account_id, session_table.c.ended_at.is_(None), which)
     connection.execute(update(session_table).where(alive).values(ended_at=now))
 
 
@@ -192,6 +298,16 @@ def new_password() -> str:
     """A random password of 20 letters and digits (about 119 bits) to hand over once."""
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
     return "".join(secrets.choice(alphabet) for _ in range(20))
+
+
+def _alive(now: int, idle_seconds: int, absolute_seconds: int) -> ColumnElement[bool]:
+    columns = session_table.c
+    return and_(
+        columns.ended_at.is_(None),
+        columns.seen_at > now - idle_seconds,
+        columns.created_at > now - absolute_seconds,
+        account_table.c.disabled.is_(False),
+    )
 
 
 _ACCOUNTS = select(
@@ -202,6 +318,7 @@ _ACCOUNTS = select(
     customer_table.c.name,
     account_table.c.language,
     account_table.c.disabled,
+    account_table.c.issuer,
 ).outerjoin_from(account_table, customer_table)
 
 
@@ -273,12 +390,12 @@ def _matches(stored: str, password: str) -> bool:
 
 def _hashed(name: str, password: str) -> str:
     if len(password) < PASSWORD_LENGTH:
-        raise OfficeError(f"the password is too short: it needs at least {PASSWORD_LENGTH} characters of any kind")
+        raise WeakPassword(f"the password is too short: it needs at least {PASSWORD_LENGTH} characters of any kind")
     given = _bytes(password)
     if len(given) > PASSWORD_BYTES:
-        raise OfficeError(f"the password is too long: at most {PASSWORD_BYTES} bytes")
+        raise WeakPassword(f"the password is too long: at most {PASSWORD_BYTES} bytes")
     if _tidy(password) == name or len(set(password)) < 4:
-        raise OfficeError("the password is too easy to guess: take another, a short sentence for example")
+        raise WeakPassword("the password is too easy to guess: take another, a short sentence for example")
     return _HASHER.hash(given)
 
 
@@ -292,15 +409,6 @@ def _require_role(role: str, customer: str | None) -> None:
         raise OfficeError(f"{role!r} is not a role: {', '.join(ROLES)}")
     if (role == "customer") != (customer is not None):
         raise OfficeError("an account of the role customer needs a customer, and no other account has one")
-
-
-def _free_account_name(connection: Connection, name: str) -> str:
-    wanted = _tidy(name)
-    if not 1 <= len(wanted) <= 100 or not wanted.isprintable() or any(sign.isspace() for sign in wanted):
-        raise OfficeError(f"{name!r} cannot be an account's name: 1 to 100 printable characters without blanks")
-    if _find_account(connection, wanted) is not None:
-        raise OfficeError(f"there is an account {wanted!r} already")
-    return wanted
 
 
 def _tidy(name: str) -> str:

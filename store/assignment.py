@@ -36,11 +36,16 @@ from store.values import AuthResult, Reason, Record, Shape, SourceFacts
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The records of some sources of one domain: of one source, `limit` at a time; of several, all at once, and then
-    they are `limit` at most."""
+    they are `limit` at most.
+
+    Reports that begin before UTC day `settled_before` may have lost their records (store/retention.py): what is left
+    of them is read, but neither moved nor counted anew.
+    """
 
     domain_id: int
     sources: tuple[int, ...]
     limit: int
+    settled_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,11 @@ class StoredRecord:
     period: tuple[int, int]
     reporter: str
     authenticity: str
+
+    @property
+    def first_day(self) -> int:
+        """The first UTC day on which the record counts."""
+        return days_of(*self.period)[0][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +300,18 @@ _EVIDENCE = (*EvidenceKey._fields, "messages")
 
 
 def replace_evidence(connection: Connection, selection: Selection, sums: EvidenceSums) -> int:
-    """Make `traffic_evidence` of these sources be `sums`; the number of sources for which that is a change."""
+    """Make `traffic_evidence` of these sources be `sums`; the number of sources for which that is a change.
+
+    Days that are settled stay as they are: the records behind them may be gone.
+    """
     columns = traffic_evidence.c
-    mine = and_(columns.domain_id == selection.domain_id, columns.source_id.in_(selection.sources))
+    mine = and_(
+        columns.domain_id == selection.domain_id,
+        columns.source_id.in_(selection.sources),
+        columns.day >= selection.settled_before,
+    )
     held = set(map(tuple, connection.execute(select(*(columns[name] for name in _EVIDENCE)).where(mine))))
-    made = {(*key, messages) for key, messages in sums.messages.items()}
+    made = {(*key, messages) for key, messages in sums.messages.items() if key.day >= selection.settled_before}
     changed = {row[EvidenceKey._fields.index("source_id")] for row in held ^ made}
     if not changed:
         return 0
@@ -318,6 +335,14 @@ def records_by_sender(connection: Connection, domain_id: int) -> dict[str, int]:
     counted = select(sender.c.key, func.count()).select_from(record).join(sender, mine)
     rows = connection.execute(counted.where(record.c.domain_id == domain_id).group_by(sender.c.key))
     return {row[0]: row[1] for row in rows}
+
+
+def settled_senders(connection: Connection, domain_id: int, settled_before: int) -> frozenset[str]:
+    """The keys of the senders with mail on a settled day, which stays theirs."""
+    mine = and_(sender.c.domain_id == traffic_source.c.domain_id, sender.c.id == traffic_source.c.sender_id)
+    old = (traffic_source.c.domain_id == domain_id, traffic_source.c.day < settled_before)
+    found = select(sender.c.key).select_from(traffic_source.join(sender, mine)).where(*old).distinct()
+    return frozenset(connection.scalars(found))
 
 
 def decisions_of(connection: Connection, domain_id: int) -> dict[str, Decision]:

@@ -41,10 +41,13 @@ SELECT domain.name, report.id, report.records, report.messages, report.passed,
   coalesce(sum(CASE WHEN record.dkim_aligned OR record.spf_aligned THEN record.messages ELSE 0 END), 0)
 FROM report JOIN domain ON domain.id = report.domain_id
 LEFT JOIN record ON record.domain_id = report.domain_id AND record.report_id = report.id
-GROUP BY domain.name, report.domain_id, report.id, report.records, report.messages, report.passed
-HAVING report.records <> count(record.number) OR report.messages <> coalesce(sum(record.messages), 0)
+LEFT JOIN pruned ON pruned.domain_id = report.domain_id
+GROUP BY domain.name, report.domain_id, report.id, report.records, report.messages, report.passed, report.last_day,
+  pruned.records_before
+HAVING (report.records <> count(record.number) OR report.messages <> coalesce(sum(record.messages), 0)
   OR report.passed <>
-    coalesce(sum(CASE WHEN record.dkim_aligned OR record.spf_aligned THEN record.messages ELSE 0 END), 0)
+    coalesce(sum(CASE WHEN record.dkim_aligned OR record.spf_aligned THEN record.messages ELSE 0 END), 0))
+  AND NOT (report.last_day < coalesce(pruned.records_before, 0) AND count(record.number) < report.records)
 ORDER BY domain.name, report.id
 """
 
@@ -55,10 +58,11 @@ def _report_findings(connection: Connection) -> Iterator[str]:
         yield f"report {number} of {name} says {said}, its rows hold {held}"
 
 
-# Each roll-up and the reports in force as (domain, records, messages, passed).
+# Each roll-up, the reports in force, and what retention took out, as (domain, records, messages, passed).
 _SUMS = {
     "reports": "SELECT domain_id, sum(records), sum(messages), sum(passed) FROM report "
     "WHERE standing = 'in-force' GROUP BY domain_id",
+    "pruned": "SELECT domain_id, records, messages, passed FROM pruned",
     "traffic": "SELECT domain_id, sum(records), sum(messages), "
     "sum(CASE WHEN dkim_aligned OR spf_aligned THEN messages ELSE 0 END) FROM traffic GROUP BY domain_id",
     "traffic_source": "SELECT domain_id, sum(records), sum(messages), sum(passed) FROM traffic_source "
@@ -69,14 +73,20 @@ _SUMS = {
 
 def _roll_up_findings(connection: Connection) -> Iterator[str]:
     sums = {name: _sums(connection, sql) for name, sql in _SUMS.items()}
-    in_force = sums.pop("reports")
+    in_force, pruned = sums.pop("reports"), sums.pop("pruned")
     nothing = (0, 0, 0)
     for domain_id, name in connection.exec_driver_sql("SELECT id, name FROM domain ORDER BY name"):
-        expected = in_force.get(domain_id, nothing)
+        gone = pruned.get(domain_id, nothing)
+        expected = _less(in_force.get(domain_id, nothing), gone)
         for table, held in sums.items():
             if held.get(domain_id, nothing) != expected:
                 found = _figures(held.get(domain_id, nothing))
-                yield f"{table} of {name} holds {found}, the reports in force {_figures(expected)}"
+                left = "" if gone == nothing else " without what was pruned"
+                yield f"{table} of {name} holds {found}, the reports in force{left} {_figures(expected)}"
+
+
+def _less(sums: tuple[int, int, int], gone: tuple[int, int, int]) -> tuple[int, int, int]:
+    return sums[0] - gone[0], sums[1] - gone[1], sums[2] - gone[2]
 
 
 def _sums(connection: Connection, sql: str) -> dict[int, tuple[int, int, int]]:

@@ -56,6 +56,10 @@ _WRITER_PRAGMAS = (
     "trusted_schema=OFF",
     "cell_size_check=ON",
     "journal_size_limit=67108864",
+    # 16 MB: with SQLite's own 2 MB a batch of reports of many domains costs twice the computing (docs/PERFORMANCE.md).
+    "cache_size=-16000",
+    # A run copies the journal into the file every 16 MB, and at its end; each copying is two waits for the disk.
+    "wal_autocheckpoint=4000",
 )
 # A read-only connection may not set journal_mode.
 _READER_PRAGMAS = (
@@ -63,6 +67,8 @@ _READER_PRAGMAS = (
     "trusted_schema=OFF",
     "cell_size_check=ON",
     "query_only=ON",
+    # Sums over a year are sorted in memory: with SQLite's own 2 MB they go through a file (benchmarks/queries.py).
+    "cache_size=-16000",
 )
 
 
@@ -208,6 +214,21 @@ def insert_sql(table: Table, engine: Engine) -> str:
 def upsert_sql(table: Table, add_columns: Sequence[str], engine: Engine) -> str:
     """INSERT as `insert_sql`; where the primary key is there already, `add_columns` are added to the stored row."""
     return _upsert_sql(table, tuple(add_columns), engine.dialect)
+
+
+def fetched(connection: Connection, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+    """Rows of a statement with `?` marks that every message needs, run by the driver itself.
+
+    SQLAlchemy's part of such a statement costs more than the database's. Raises its errors all the same.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(positional(connection, statement), values)
+        return list(cursor.fetchall()) if cursor.description else []
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError(statement, values, error) from error
+    finally:
+        cursor.close()
 
 
 def positional(connection: Connection, statement: str) -> str:
@@ -377,7 +398,9 @@ def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreUnwritable(f"cannot open the lock file {path}: {error.strerror}") from None
+        raise StoreUnwritable(
+            f"cannot open the lock file {path}: {error.strerror}. Check that its folder is there and may be written"
+        ) from None
 
 
 def _wait_for(lock: int, path: Path, wait_seconds: float) -> None:

@@ -5,6 +5,7 @@ align. What the marks mean for a sender is judged elsewhere.
 """
 
 from collections.abc import Callable
+from itertools import compress
 from typing import NamedTuple
 
 from knowledge.envelope import Envelope
@@ -50,7 +51,7 @@ BOTH_ALIGNED = MARKS["dkim_aligned"] | MARKS["spf_aligned"]
 
 def marks_of(evidence: Evidence) -> int:
     """The bits of what holds."""
-    return sum(mark for mark, holds in zip(MARKS.values(), evidence, strict=True) if holds)
+    return sum(compress(MARKS.values(), evidence))
 
 
 def unknown_envelope(_domain: str) -> Envelope:

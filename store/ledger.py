@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from store.engine import StoreError, positional
+from store.engine import StoreError, fetched, positional
 
 # A message that could not be read is tried this often before it is put aside.
 ATTEMPTS_MOST = 3
@@ -109,7 +109,8 @@ def record_message(connection: Connection, entry: Entry, *, run_id: int, now: in
         now,
     )
     sql = _RECORD_MAIL if entry.mailbox else _RECORD_FILE if entry.sha256 else _RECORD_UNREAD
-    return int(connection.exec_driver_sql(positional(connection, sql), values).scalar_one())
+    ((message_id,),) = fetched(connection, sql, values)
+    return int(message_id)
 
 
 def settle_messages(connection: Connection, settled: Sequence[tuple[str, str | None, int]]) -> None:

@@ -29,6 +29,18 @@ class OfficeError(StoreError):
     """A customer, domain or account cannot be changed as asked; the text says why and names what is near."""
 
 
+class BadName(OfficeError):
+    """A name that no customer or account may have."""
+
+
+class NameTaken(OfficeError):
+    """A name that another customer or account has."""
+
+
+class BadDomain(OfficeError):
+    """No domain name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Customer:
     """One customer; `domains` counts the domains assigned to it, `slug` names its files."""
@@ -64,6 +76,14 @@ def rename_customer(connection: Connection, old: str, new: str) -> None:
     wanted = _free_name(connection, new)
     connection.execute(update(customer_table).where(customer_table.c.id == customer_id).values(name=wanted))
     raise_generation(connection)
+
+
+def set_customer_language(connection: Connection, name: str, language: str) -> int:
+    """Say in which language a customer gets files and reports; return its id. Raises OfficeError."""
+    customer_id = customer_id_of(connection, name)
+    connection.execute(update(customer_table).where(customer_table.c.id == customer_id).values(language=language))
+    raise_generation(connection)
+    return customer_id
 
 
 def customers(connection: Connection) -> tuple[Customer, ...]:
@@ -168,7 +188,7 @@ def a_label(name: str) -> str:
     """A domain name as lower-case A-labels without the last dot (RFC 5890). Raises OfficeError."""
     bare = canonical(name)
     if bare is None or not _HOST_NAME.fullmatch(bare):
-        raise OfficeError(f"{name!r} is not a domain name; write it like example.jp")
+        raise BadDomain(f"{name!r} is not a domain name; write it like example.jp")
     return bare
 
 
@@ -192,9 +212,9 @@ def _customer_ids(connection: Connection) -> dict[str, int]:
 def _free_name(connection: Connection, name: str) -> str:
     wanted = _tidy(name)
     if not wanted or len(wanted) > CUSTOMER_NAME_LENGTH or not wanted.isprintable():
-        raise OfficeError(f"{name!r} cannot be a customer's name: 1 to {CUSTOMER_NAME_LENGTH} printable characters")
+        raise BadName(f"{name!r} cannot be a customer's name: 1 to {CUSTOMER_NAME_LENGTH} printable characters")
     if wanted in _customer_ids(connection):
-        raise OfficeError(f"there is a customer {wanted!r} already")
+        raise NameTaken(f"there is a customer {wanted!r} already")
     return wanted
 
 
@@ -217,4 +237,6 @@ def _free_slug(connection: Connection, name: str) -> str:
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f" Did you mean {' or '.join(near)}?" if near else " See `sekisho customers list` and `sekisho domains list`."
+    )

@@ -5,10 +5,10 @@ taken while packing, so that nobody needs all records at once.
 """
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from knowledge.identify import SenderName
 from store.values import Policy, Record, Shape, SourceFacts
@@ -18,6 +18,8 @@ NAMED_BAD_RECORDS = 10
 _HASH_MODULUS = 1 << 256
 
 Name = Callable[[Shape, SourceFacts], SenderName]
+Marks = Callable[[Shape], int]
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Sums(NamedTuple):
@@ -37,12 +39,31 @@ class Sums(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Records in the report's order, each with its sender's name as far as it can be told without a host name (None:
-    not told), and the facts of their addresses."""
+    """Records in the report's order, as columns: what several of them share stands in the chunk once.
 
-    records: tuple[Record, ...]
-    senders: tuple[SenderName | None, ...]
+    `senders` are names as far as they can be told without a host name (None: not told), `marks` those of the shapes
+    (`store.evidence`; None: not told). Per record: messages, and the place of its source, shape and sender in these.
+    `odd` has what could not be read of a record, and what the reporter wrote there, by the record's place.
+    """
+
     sources: tuple[SourceFacts, ...]
+    shapes: tuple[Shape, ...]
+    senders: tuple[SenderName | None, ...]
+    marks: tuple[int | None, ...]
+    messages: list[int]
+    source_of: list[int]
+    shape_of: list[int]
+    sender_of: list[int]
+    odd: dict[int, tuple[str | None, str | None]]
+
+    def records(self) -> Iterator[Record]:
+        """The records, one by one."""
+        columns = zip(self.messages, self.source_of, self.shape_of, strict=True)
+        for number, (messages, source, shape) in enumerate(columns):
+            yield Record(self.sources[source].ip, messages, self.shapes[shape], *self.odd.get(number, _READ))
+
+
+_READ = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +85,7 @@ class PackedRecords:
 
     def __iter__(self) -> Iterator[Record]:
         for chunk in self.chunks():
-            yield from chunk.records
+            yield from chunk.records()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +109,15 @@ class Report:
 
 
 class Packing:
-    """Packs records as they come. `source` tells the facts of an address, `name` the sender of a record from it."""
+    """Packs records as they come. `source` tells the facts of an address, `name` the sender of a record from it, and
+    `marks` those of a shape."""
 
-    def __init__(self, source: Callable[[str], SourceFacts], name: Name | None = None) -> None:
+    def __init__(
+        self, source: Callable[[str], SourceFacts], name: Name | None = None, marks: Marks | None = None
+    ) -> None:
         self._source = source
         self._name = name
+        self._marks = marks
         self._packed: list[bytes] = []
         self._hash = 0
         self._sums = [0] * len(Sums._fields)
@@ -100,12 +125,28 @@ class Packing:
 
     def add(self, records: Sequence[Record]) -> None:
         """Pack one chunk."""
-        for record in records:
-            self._count(record)
-        facts = {ip: self._source(ip) for ip in dict.fromkeys(record.ip for record in records)}
-        senders = [self._name(record.shape, facts[record.ip]) if self._name else None for record in records]
-        chunk = Chunk(tuple(records), tuple(senders), tuple(facts.values()))
+        self._count(records)
+        source_of, addresses = _places(record.ip for record in records)
+        # By identity: equal shapes of one chunk are one object, and comparing their texts takes long.
+        shape_of, known = _places(id(record.shape) for record in records)
+        by_id = {id(record.shape): record.shape for record in records}
+        shapes = tuple(by_id[each] for each in known)
+        sources = tuple(self._source(ip) for ip in addresses)
+        sender_of, senders = _places(self._named(shapes, shape_of, sources, source_of))
+        odd = {number: record[3:] for number, record in enumerate(records) if record.bad or record.raw}
+        marks = tuple(self._marks(shape) if self._marks else None for shape in shapes)
+        messages = [record.messages for record in records]
+        chunk = Chunk(sources, shapes, senders, marks, messages, source_of, shape_of, sender_of, odd)
         self._packed.append(pickle.dumps(chunk, pickle.HIGHEST_PROTOCOL))
+
+    def _named(
+        self, shapes: Sequence[Shape], shape_of: list[int], sources: Sequence[SourceFacts], source_of: list[int]
+    ) -> Iterator[SenderName | None]:
+        if self._name is None:
+            yield from [None] * len(shape_of)
+            return
+        for shape, source in zip(shape_of, source_of, strict=True):
+            yield self._name(shapes[shape], sources[source])
 
     def finish(self, counted_records: int, counted_messages: int) -> PackedRecords:
         """Everything packed, held against the guard's own counts."""
@@ -115,21 +156,31 @@ class Packing:
         whole = sums._replace(bad_records=max(sums.bad_records, missing, int(differs)))
         return PackedRecords(tuple(self._packed), whole, f"{self._hash:064x}", tuple(self._bad))
 
-    def _count(self, record: Record) -> None:
-        shape, sums = record.shape, self._sums
-        sums[0] += 1
-        if record.bad:
-            sums[1] += 1
-            if len(self._bad) < NAMED_BAD_RECORDS:
-                self._bad.append(f"record {sums[0]} ({record.bad})")
-        sums[2] += record.messages
-        if shape.passed:
-            sums[3] += record.messages
-        sums[_DISPOSED[shape.disposition]] += record.messages
-        # A sum of hashes does not depend on the order, and needs no sorting.
-        text = f"{shape.digest} {record.ip} {record.messages} {record.bad or ''}"
-        digest = blake2b(text.encode(), digest_size=32).digest()
-        self._hash = (self._hash + int.from_bytes(digest)) % _HASH_MODULUS
+    def _count(self, records: Sequence[Record]) -> None:
+        sums = self._sums
+        for ip, messages, shape, bad, _ in records:
+            sums[0] += 1
+            sums[2] += messages
+            if shape.dkim_aligned or shape.spf_aligned:
+                sums[3] += messages
+            sums[_DISPOSED[shape.disposition]] += messages
+            if bad:
+                self._note_bad(bad)
+            # A sum of hashes does not depend on the order, and needs no sorting.
+            digest = blake2b(f"{shape.digest} {ip} {messages} {bad or ''}".encode(), digest_size=32).digest()
+            self._hash += int.from_bytes(digest)
+        self._hash %= _HASH_MODULUS
+
+    def _note_bad(self, bad: str) -> None:
+        self._sums[1] += 1
+        if len(self._bad) < NAMED_BAD_RECORDS:
+            self._bad.append(f"record {self._sums[0]} ({bad})")
+
+
+def _places(keys: Iterable[Key]) -> tuple[list[int], tuple[Key, ...]]:
+    """The distinct keys in the order of their first, and for each key its place among them."""
+    places: dict[Key, int] = {}
+    return [places.setdefault(key, len(places)) for key in keys], tuple(places)
 
 
 _DISPOSED = {"none": 4, "pass": 4, "quarantine": 5, "reject": 6, "unknown": 7}

@@ -11,23 +11,24 @@ An authenticated report of the same records upgrades the stored one in place (st
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, Table, func, select
+from sqlalchemy import Connection, Engine, Table, func, select
 
 from knowledge.identify import SenderName
 from store import takeover
-from store.engine import insert_sql, positional
+from store.engine import fetched, insert_sql, positional
 from store.evidence import EnvelopeKind, unknown_envelope
 from store.office import ensure_domain
 from store.packing import Chunk, Report
+from store.retention import settled_before
 from store.schema import auth_result, override_reason, record, sender, source
 from store.schema import report as report_table
 from store.takeover import AUTHENTICATED, IN_FORCE, REPLACED, SET_ASIDE, Counted, is_better
-from store.traffic import Placed, RollUp, days_of
+from store.traffic import Line, RollUp, days_of
 from store.values import Shape, SourceFacts
 
 _Namer = Callable[[Shape, SourceFacts, str | None], SenderName]
@@ -105,20 +106,26 @@ class ReportWriter:
         domain_id = self._domain(connection, report.policy.domain, now)
         stored = _stored(connection, domain_id, report)
         if stored.same:
-            if is_better(authenticity, stored.same.authenticity):
+            better = is_better(authenticity, stored.same.authenticity)
+            if better and not self._is_settled(connection, domain_id, report):
                 self._upgrade(connection, domain_id, stored, stored.same.id, message_id=message_id, part=report.part)
             return Saved("duplicate", domain_id, stored.same.id)
         takes_over = bool(stored.holder and is_better(authenticity, stored.holder.authenticity))
+        takes_over = takes_over and not self._is_settled(connection, domain_id, report)
         relation, related_id = stored.relation(takes_over=takes_over)
         report_id = self._next_id(connection, domain_id)
         reporter = self._reporter_label(report.org_name, report.email)
         standing = SET_ASIDE if relation == "correction" else IN_FORCE
         facts = _ReportRow(report, reporter, standing, relation, related_id, message_id, authenticity, now)
-        connection.exec_driver_sql(insert_sql(report_table, self._engine), [(domain_id, report_id, *facts.columns())])
+        fetched(connection, insert_sql(report_table, self._engine), (domain_id, report_id, *facts.columns()))
         self._save_records(connection, domain_id, report_id, facts)
         if stored.holder and takes_over:
             self._replace(connection, domain_id, stored.holder.id, report_id)
         return Saved(_state(report, relation), domain_id, report_id)
+
+    def _is_settled(self, connection: Connection, domain_id: int, report: Report) -> bool:
+        """Whether a stored report of this period may have lost its records: nothing takes its place then."""
+        return _first_day(report) < settled_before(connection, domain_id)
 
     def finish(self, connection: Connection) -> None:
         """Write the records and roll-ups of all reports saved in this transaction; call right before its commit."""
@@ -178,30 +185,43 @@ class ReportWriter:
         report, number = facts.report, 0
         for chunk in report.records.chunks():
             placed = self._place(connection, domain_id, chunk, facts.now)
-            self._rows[record].extend(_record_rows(domain_id, report_id, number, placed))
-            self._rows[auth_result].extend(_auth_rows(domain_id, report_id, number, placed))
-            self._rows[override_reason].extend(_reason_rows(domain_id, report_id, number, placed))
+            self._rows[record].extend(_record_rows(domain_id, report_id, number, chunk, placed))
+            self._rows[auth_result].extend(_auth_rows(domain_id, report_id, number, chunk))
+            self._rows[override_reason].extend(_reason_rows(domain_id, report_id, number, chunk))
             if facts.standing == IN_FORCE:
-                self._roll_up.add(domain_id, (report.begin, report.end), facts.reporter, facts.authenticity, placed)
+                period = (report.begin, report.end)
+                self._roll_up.add_lines(domain_id, period, facts.reporter, facts.authenticity, placed)
             number += len(placed)
             if max(len(self._rows[record]), self._roll_up.rows()) > WAITING_RECORDS:
                 self._write_rows(connection)
                 self._roll_up.write(connection, self._engine)
             self._known.bound()
 
-    def _place(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> list[Placed]:
+    def _place(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> list[Line]:
+        """What the roll-ups count of each record, with the ids of its source and sender."""
         self._learn_sources(connection, chunk.sources, now)
-        facts = {found.ip: found for found in chunk.sources}
-        sources = self._known.sources
-        placed = []
-        for found, told in zip(chunk.records, chunk.senders, strict=True):
-            pointer = self._known.pointers.get(found.ip)
-            name = told if told and not pointer else self._name(found.shape, facts[found.ip])
-            sender_id = self._known.senders.get((domain_id, name.key))
-            if sender_id is None:
-                sender_id = self._add_sender(connection, domain_id, name, now)
-            placed.append(Placed(found, sources[found.ip], sender_id))
-        return placed
+        source_ids = [self._known.sources[found.ip] for found in chunk.sources]
+        marks = [
+            self._roll_up.marks_of(shape) if told is None else told
+            for shape, told in zip(chunk.shapes, chunk.marks, strict=True)
+        ]
+        senders = self._sender_ids(connection, domain_id, chunk, now)
+        columns = zip(chunk.shape_of, chunk.messages, chunk.source_of, senders, strict=True)
+        return [
+            Line(chunk.shapes[shape], messages, source_ids[source], sender_id, marks[shape])
+            for shape, messages, source, sender_id in columns
+        ]
+
+    def _sender_ids(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> Iterator[int]:
+        """The sender of each record; a confirmed host name may tell another than the worker could."""
+        known = self._known.senders
+        pointers = [self._known.pointers.get(found.ip) for found in chunk.sources]
+        for shape, place, told in zip(chunk.shape_of, chunk.source_of, chunk.sender_of, strict=True):
+            name = chunk.senders[told]
+            if name is None or pointers[place]:
+                name = self._name(chunk.shapes[shape], chunk.sources[place])
+            sender_id = known.get((domain_id, name.key))
+            yield self._add_sender(connection, domain_id, name, now) if sender_id is None else sender_id
 
     def _name(self, shape: Shape, facts: SourceFacts) -> SenderName:
         key = (shape.digest, facts.ip)
@@ -272,7 +292,18 @@ _ALIKE = """
 SELECT id, key_hash, content_hash, org_name, report_id, standing, authenticity FROM report
 WHERE domain_id = ? AND first_day = ? AND begin_at = ? AND end_at = ? ORDER BY id
 """
-_Alike = Row[Any, Any, Any, Any, Any, Any, Any]
+
+
+class _Alike(NamedTuple):
+    """A stored report of the same domain and period."""
+
+    id: int
+    key_hash: str
+    content_hash: str
+    org_name: str
+    report_id: str
+    standing: str
+    authenticity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +327,7 @@ class _Stored:
 
 def _stored(connection: Connection, domain_id: int, report: Report) -> _Stored:
     period = (domain_id, _first_day(report), report.begin, report.end)
-    alike = connection.exec_driver_sql(positional(connection, _ALIKE), period).all()
+    alike = [_Alike(*row) for row in fetched(connection, _ALIKE, period)]
     key, records = key_hash(report), report.records
     of_key = [row for row in alike if row.key_hash == key]
     others = [row for row in alike if row.key_hash != key and row.standing == IN_FORCE]
@@ -396,26 +427,19 @@ def _lines(texts: Iterable[str]) -> str | None:
     return "\n".join(texts) or None
 
 
-def _record_rows(domain_id: int, report_id: int, first: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
-    tails: dict[int, tuple[object, ...]] = {}
-    for number, found in enumerate(placed, first):
-        shape = found.record.shape
-        tail = tails.get(id(shape))
-        if tail is None:
-            tail = tails[id(shape)] = _shape_columns(shape)
-        raw = found.record.raw or shape.raw
-        yield (
-            domain_id,
-            report_id,
-            number,
-            found.source_id,
-            found.sender_id,
-            found.record.messages,
-            *tail,
-            found.record.bad,
-            raw,
-            _lines(shape.repairs),
-        )
+def _record_rows(
+    domain_id: int, report_id: int, first: int, chunk: Chunk, placed: Sequence[Line]
+) -> Iterator[tuple[object, ...]]:
+    heads = [_shape_columns(shape) for shape in chunk.shapes]
+    ends: list[tuple[str | None, ...]] = [(None, shape.raw, _lines(shape.repairs)) for shape in chunk.shapes]
+    columns = zip(chunk.shape_of, placed, strict=True)
+    for number, (shape, line) in enumerate(columns):
+        end = ends[shape]
+        if number in chunk.odd:
+            bad, raw = chunk.odd[number]
+            end = (bad, raw or end[1], end[2])
+        ids = (domain_id, report_id, first + number, line.source_id, line.sender_id, line.messages)
+        yield (*ids, *heads[shape], *end)
 
 
 def _shape_columns(shape: Shape) -> tuple[object, ...]:
@@ -430,25 +454,14 @@ def _shape_columns(shape: Shape) -> tuple[object, ...]:
     )
 
 
-def _auth_rows(domain_id: int, report_id: int, first: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
-    for number, found in enumerate(placed, first):
-        for order, result in enumerate(found.record.shape.auth_results):
-            yield (
-                domain_id,
-                report_id,
-                number,
-                order,
-                result.method,
-                result.domain,
-                result.selector,
-                result.scope,
-                result.result,
-                result.result_raw,
-                result.human_result,
-            )
+def _auth_rows(domain_id: int, report_id: int, first: int, chunk: Chunk) -> Iterator[tuple[object, ...]]:
+    numbered = [list(enumerate(shape.auth_results)) for shape in chunk.shapes]
+    for number, shape in enumerate(chunk.shape_of, first):
+        for order, result in numbered[shape]:
+            yield (domain_id, report_id, number, order, *result)
 
 
-def _reason_rows(domain_id: int, report_id: int, first: int, placed: list[Placed]) -> Iterator[tuple[object, ...]]:
-    for number, found in enumerate(placed, first):
-        for order, reason in enumerate(found.record.shape.reasons):
-            yield (domain_id, report_id, number, order, reason.type, reason.type_raw, reason.comment)
+def _reason_rows(domain_id: int, report_id: int, first: int, chunk: Chunk) -> Iterator[tuple[object, ...]]:
+    for number, shape in enumerate(chunk.shape_of, first):
+        for order, reason in enumerate(chunk.shapes[shape].reasons):
+            yield (domain_id, report_id, number, order, *reason)

@@ -12,8 +12,8 @@ sums stay exact.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -28,13 +28,22 @@ ONE_DAY_REPORT_SECONDS = 36 * 3_600
 _Key = tuple[int | str | bool, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """One stored record with the ids of its source and sender."""
 
     record: Record
     source_id: int
     sender_id: int
+
+
+class Line(NamedTuple):
+    """What the roll-ups count of one record; `marks` as in `store.evidence`, of any value where both ways aligned."""
+
+    shape: Shape
+    messages: int
+    source_id: int
+    sender_id: int
+    marks: int
 
 
 def days_of(begin: int, end: int) -> list[tuple[int, int]]:
@@ -87,12 +96,41 @@ class RollUp:
         sign: int = 1,
     ) -> None:
         """Count the records of one report on its days."""
+        lines = (
+            Line(found.shape, found.messages, source_id, sender_id, self.marks_of(found.shape))
+            for found, source_id, sender_id in records
+        )
+        self.add_lines(domain_id, period, reporter, authenticity, lines, sign)
+
+    def add_lines(
+        self,
+        domain_id: int,
+        period: tuple[int, int],
+        reporter: str,
+        authenticity: str,
+        lines: Iterable[Line],
+        sign: int = 1,
+    ) -> None:
+        """As `add`, with the marks already told."""
         weights = days_of(*period)
-        for placed in records:
-            first = sign
-            for day, messages in _dealt(placed.record.messages, weights):
-                self._count(domain_id, day, reporter, authenticity, placed, messages * sign, first)
-                first = 0
+        if len(weights) == 1:
+            self._count(domain_id, weights[0][0], reporter, authenticity, lines, sign, sign)
+            return
+        for line in lines:
+            records = sign
+            for day, messages in dealt_out(line.messages, weights):
+                share = line._replace(messages=messages)
+                self._count(domain_id, day, reporter, authenticity, (share,), sign, records)
+                records = 0
+
+    def marks_of(self, shape: Shape) -> int:
+        """The marks of a shape that did not align both ways; 0 for one that did."""
+        if shape.dkim_aligned and shape.spf_aligned:
+            return 0
+        known = self._marks.get(id(shape))
+        if known is None:
+            known = self._marks[id(shape)] = (shape, marks_of(evidence_of(shape, self._kind_of)))
+        return known[1]
 
     def rows(self) -> int:
         """How many rows of the largest roll-up wait to be written."""
@@ -113,58 +151,41 @@ class RollUp:
         self._marks.clear()
 
     def _count(
-        self, domain_id: int, day: int, reporter: str, authenticity: str, placed: Placed, messages: int, records: int
+        self,
+        domain_id: int,
+        day: int,
+        reporter: str,
+        authenticity: str,
+        lines: Iterable[Line],
+        sign: int,
+        records: int,
     ) -> None:
-        shape = placed.record.shape
-        spf, dkim = shape.spf_aligned, shape.dkim_aligned
-        passed = messages if spf or dkim else 0
-        row = self._traffic[
-            (
-                domain_id,
-                day,
-                shape.header_from or "",
-                placed.sender_id,
-                reporter,
-                authenticity,
-                spf,
-                dkim,
-                shape.disposition,
-                shape.override,
-            )
-        ]
-        row[0] += messages
-        row[1] += records
-        row = self._source[(domain_id, day, placed.source_id, placed.sender_id, authenticity)]
-        row[0] += messages
-        row[1] += passed
-        row[2] += messages if dkim else 0
-        row[3] += messages if spf else 0
-        row[4] += records
-        row = self._day[(domain_id, day, authenticity)]
-        row[0] += messages
-        row[1] += passed
-        row[2 + _ALIGNED[dkim, spf]] += messages
-        row[6 + _DISPOSED[shape.disposition]] += messages
-        row[10] += records
-        if not (spf and dkim):
-            marks = self._marks_of(shape)
-            key = (domain_id, day, placed.sender_id, placed.source_id, reporter, authenticity, marks)
-            self._evidence[key][0] += messages
-
-    def _marks_of(self, shape: Shape) -> int:
-        known = self._marks.get(id(shape))
-        if known is None:
-            known = self._marks[id(shape)] = (shape, marks_of(evidence_of(shape, self._kind_of)))
-        return known[1]
+        """Count lines on one day; `records` is what each adds to the numbers of records."""
+        day_row = self._day[(domain_id, day, authenticity)]
+        for shape, unsigned, source_id, sender_id, marks in lines:
+            messages = unsigned * sign
+            spf, dkim, disposition = shape.spf_aligned, shape.dkim_aligned, shape.disposition
+            passed = messages if spf or dkim else 0
+            header_from = shape.header_from or ""
+            words = (spf, dkim, disposition, shape.override)
+            row = self._traffic[(domain_id, day, header_from, sender_id, reporter, authenticity, *words)]
+            row[0] += messages
+            row[1] += records
+            row = self._source[(domain_id, day, source_id, sender_id, authenticity)]
+            row[0] += messages
+            row[1] += passed
+            row[2] += messages if dkim else 0
+            row[3] += messages if spf else 0
+            row[4] += records
+            day_row[0] += messages
+            day_row[1] += passed
+            day_row[2 + _ALIGNED[dkim, spf]] += messages
+            day_row[6 + _DISPOSED[disposition]] += messages
+            day_row[10] += records
+            if not (spf and dkim):
+                self._evidence[(domain_id, day, sender_id, source_id, reporter, authenticity, marks)][0] += messages
 
 
 # Places in traffic_day: both_aligned, dkim_only, spf_only, neither; then the dispositions, where pass acts as none.
 _ALIGNED = {(True, True): 0, (True, False): 1, (False, True): 2, (False, False): 3}
 _DISPOSED = {"none": 0, "pass": 0, "quarantine": 1, "reject": 2, "unknown": 3}
-
-
-def _dealt(messages: int, weights: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    if len(weights) == 1:
-        yield weights[0][0], messages
-    else:
-        yield from dealt_out(messages, weights)

@@ -18,8 +18,8 @@ class Check:
 
 
 @contextmanager
-def check_server(answer: int = 200) -> Iterator[Check]:
-    """A check that answers every ping with this status; a redirect leads to itself."""
+def check_server(answer: int = 200, port: int = 0) -> Iterator[Check]:
+    """A check that answers every ping with this status; a redirect leads to itself. `port` 0: any free one."""
     check = Check("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -34,7 +34,7 @@ def check_server(answer: int = 200) -> Iterator[Check]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         check.address = f"http://127.0.0.1:{server.server_port}"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -1,8 +1,8 @@
 """What every test shares: a clean environment, the corpus, and what a test may need of the machine.
 
-A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_cyrus, requires_nsd,
-requires_paper or requires_corpus is left out with a sentence where that is missing; with CI=true it fails instead. Servers are started
-by the servers_*.py beside this file.
+A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_cyrus, requires_nsd, requires_paper,
+requires_libreoffice or requires_corpus is left out with a sentence where that is missing; with CI=true it fails
+instead. Servers are started by the servers_*.py beside this file.
 """
 
 import os
@@ -50,6 +50,10 @@ def _has_paper() -> bool:
     return bool(shutil.which("pdftoppm") and find_library("pango-1.0"))
 
 
+def _has_libreoffice() -> bool:
+    return bool(shutil.which("soffice"))
+
+
 def _has_corpus() -> bool:
     return (CORPUS / "EXPECTED.json").is_file()
 
@@ -64,6 +68,10 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "requires_cyrus": (_has_cyrus, "Cyrus needs root, apt-get and dpkg on Debian for amd64"),
     "requires_nsd": (_has_nsd, "The name server NSD is not installed: apt-get install nsd"),
     "requires_paper": (_has_paper, "Pango and Poppler are not installed: apt-get install libpango-1.0-0 poppler-utils"),
+    "requires_libreoffice": (
+        _has_libreoffice,
+        "LibreOffice is not installed: apt-get install libreoffice-calc",
+    ),
     "requires_corpus": (_has_corpus, f"there is no corpus in {CORPUS}: put its folder into SEKISHO_CORPUS"),
 }
 

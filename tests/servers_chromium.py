@@ -132,7 +132,7 @@ def idle(page: Page) -> None:
 
 
 def log_in(page: Page, url: str, name: str, password: str = PASSWORD) -> None:
-    """Fill in the form of the login page and wait for the overview."""
+    """Fill in the form of the login page and wait for the work queue."""
     page.goto(f"{url}/login")
     page.locator("#name").fill(name)
     page.locator("#password").fill(password)

@@ -6,23 +6,27 @@ import pytest
 
 from analysis import coverage
 from analysis.coverage import Coverage, MonthEnd, Seasonal
-from analysis.ladder_frames import SenderDay
+from analysis.ladder_frames import ReporterDay, SenderDay
 from wording.forms import as_day
 
 AS_OF = as_day(date(2026, 11, 20))
 
 
-def row(
-    day: int, *, sender: str = "own", reporter: str = "google.com", passed: int = 1, messages: int = 1
-) -> SenderDay:
-    return SenderDay(sender, day, reporter, 1, passed, passed, 0)
+Row = tuple[SenderDay, ReporterDay]
+OWN = {"own", "invoices"}
 
 
-def built(*rows: SenderDay, changed_day: int | None = None) -> Coverage:
-    return coverage.build(rows, {"own", "invoices"}, AS_OF, changed_day=changed_day)
+def row(day: int, *, sender: str = "own", reporter: str = "google.com", passed: int = 1) -> Row:
+    return SenderDay(sender, day, 1, passed, passed), ReporterDay(reporter, day, passed)
 
 
-def every_day(count: int = 60, **facts: str) -> list[SenderDay]:
+def built(*rows: Row, changed_day: int | None = None) -> Coverage:
+    days = [day for day, _ in rows]
+    told = [told for day, told in rows if day.passed and day.sender in OWN]
+    return coverage.build(days, told, OWN, AS_OF, changed_day=changed_day)
+
+
+def every_day(count: int = 60, **facts: str) -> list[Row]:
     return [row(AS_OF - back, **facts) for back in range(count)]  # type: ignore[arg-type]
 
 
@@ -37,7 +41,7 @@ def test_the_days_that_reports_are_due_for_hold_a_month_end() -> None:
 
 def test_a_day_with_failing_or_strangers_mail_alone_is_missing() -> None:
     quiet = as_day(date(2026, 10, 31))
-    rows = [each for each in every_day() if each.day != quiet]
+    rows = [each for each in every_day() if each[0].day != quiet]
 
     found = built(*rows, row(quiet, passed=0), row(quiet, sender="stranger"))
 

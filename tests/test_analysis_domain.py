@@ -5,24 +5,21 @@ from store_builder import DAY_SECONDS, ask, fill, line, report
 from analysis import domain
 from analysis.days import DayRow
 from analysis.domain import DomainPage
-from analysis.frames import Period, PublishedPolicy, ReporterRow, ReportRow, Scope, SenderRow, SourceRow
+from analysis.frames import Period, PublishedPolicy, ReporterRow, Scope
 from analysis.rates import PassRate
 from store.packing import Report
 
 DAY = 20_000
 STAFF = Scope(None)
-FACTS = (None, "JP", "Example Network", "Example Mail")
 
 
-def page(
-    url: str, name: str = "example.jp", scope: Scope = STAFF, *, days: int = 2, rows: int = 100
-) -> DomainPage | None:
+def page(url: str, name: str = "example.jp", scope: Scope = STAFF, *, days: int = 2) -> DomainPage | None:
     period = Period(DAY - days + 1, DAY)
-    return ask(url, lambda connection: domain.build(connection, scope, name, period, rows=rows))
+    return ask(url, lambda connection: domain.build(connection, scope, name, period))
 
 
-def shown(url: str, *, days: int = 2, rows: int = 100) -> DomainPage:
-    found = page(url, days=days, rows=rows)
+def shown(url: str, *, days: int = 2) -> DomainPage:
+    found = page(url, days=days)
     assert found is not None
     return found
 
@@ -65,37 +62,6 @@ def test_a_day_is_split_by_alignment_and_by_disposition(store_url: str) -> None:
     assert found.rate == PassRate(21, 18)
 
 
-def test_senders_and_sources_are_summed_and_the_largest_come_first(store_url: str) -> None:
-    fill(store_url, [mixed_day()], senders={"192.0.2.1": "Web server", "198.51.100.7": "Somebody"})
-
-    found = shown(store_url)
-
-    assert found.senders == (
-        SenderRow("test:192.0.2.1", "Web server", "server", 15, 15, 15, 10),
-        SenderRow("test:192.0.2.2", "192.0.2.2", "server", 3, 3, 0, 3),
-        SenderRow("test:198.51.100.7", "Somebody", "server", 3, 0, 0, 0),
-    )
-    assert found.sources == (
-        SourceRow("192.0.2.1", *FACTS, 15, 15, 15, 10),
-        SourceRow("192.0.2.2", *FACTS, 3, 3, 0, 3),
-        SourceRow("198.51.100.7", *FACTS, 3, 0, 0, 0),
-    )
-    assert (found.sender_total, found.source_total) == (3, 3)
-
-
-def test_a_short_table_keeps_the_largest_and_says_how_many_there_are(store_url: str) -> None:
-    fill(store_url, [mixed_day(), report("example.jp", DAY, [line("192.0.2.2", 1)], org="Other")])
-
-    found = shown(store_url, rows=1)
-
-    assert [row.ip for row in found.sources] == ["192.0.2.1"]
-    assert [row.key for row in found.senders] == ["test:192.0.2.1"]
-    assert [row.reporter for row in found.reports] == ["Other"] or [row.reporter for row in found.reports] == [
-        "Reporter"
-    ]
-    assert (found.source_total, found.sender_total, found.report_total) == (3, 3, 2)
-
-
 def test_mail_outside_the_period_or_of_another_domain_is_in_no_figure(store_url: str) -> None:
     fill(
         store_url,
@@ -110,15 +76,12 @@ def test_mail_outside_the_period_or_of_another_domain_is_in_no_figure(store_url:
     found = shown(store_url)
 
     assert found.rate == PassRate(1, 1)
-    assert [row.ip for row in found.sources] == ["192.0.2.1"]
-    assert [row.key for row in found.senders] == ["test:192.0.2.1"]
     assert [row.reporter for row in found.reporters] == ["Reporter"]
-    assert [row.reporter for row in found.reports] == ["Reporter"]
     assert found.report_total == 1
     assert found.last_report_end == (DAY + 2) * DAY_SECONDS - 1
 
 
-def test_mail_of_a_failed_report_is_in_no_table_but_the_report_is_listed(store_url: str) -> None:
+def test_mail_of_a_failed_report_is_in_no_figure_but_the_report_is_counted_apart(store_url: str) -> None:
     fill(
         store_url,
         [
@@ -131,13 +94,11 @@ def test_mail_of_a_failed_report_is_in_no_table_but_the_report_is_listed(store_u
 
     assert (found.rate, found.failed_authentication, found.unverified) == (PassRate(4, 4), 90, 0)
     assert found.days[1].messages == 4
-    assert [row.ip for row in found.sources] == ["192.0.2.1"]
-    assert [row.key for row in found.senders] == ["test:192.0.2.1"]
     assert [row.reporter for row in found.reporters] == ["Reporter"]
-    assert {(row.reporter, row.authenticity) for row in found.reports} == {("Reporter", "pass"), ("Forged", "fail")}
+    assert found.report_total == 2
 
 
-def test_reporters_count_their_reports_and_a_report_is_listed_with_its_states(store_url: str) -> None:
+def test_reporters_count_their_reports_in_force(store_url: str) -> None:
     fill(
         store_url,
         [
@@ -154,26 +115,6 @@ def test_reporters_count_their_reports_and_a_report_is_listed_with_its_states(st
     assert found.reporters == (
         ReporterRow("Reporter", reports=2, messages=4, passed=4, last_report_end=day_end),
         ReporterRow("Other", reports=1, messages=2, passed=0, last_report_end=day_end),
-    )
-    assert {(row.reporter, row.messages, row.states) for row in found.reports} == {
-        ("Reporter", 0, ("empty", "repaired")),
-        ("Other", 2, ()),
-        ("Other", 3, ("set-aside", "correction")),
-        ("Reporter", 4, ()),
-    }
-    assert found.reports[-1] == ReportRow(
-        reporter="Reporter",
-        org_name="Reporter",
-        email="dmarc@example.net",
-        report_id=f"Reporter-{DAY - 1}",
-        begin_at=(DAY - 1) * DAY_SECONDS,
-        end_at=DAY * DAY_SECONDS - 1,
-        p="quarantine",
-        authenticity="unverified",
-        records=1,
-        bad_records=0,
-        messages=4,
-        passed=4,
     )
     assert found.report_total == 4
 
@@ -204,6 +145,5 @@ def test_a_domain_without_mail_in_the_period_has_a_page_of_empty_tables(store_ur
 
     found = shown(store_url)
 
-    assert (found.rate.share, found.senders, found.sources, found.reports) == (None, (), (), ())
-    assert (found.source_total, found.report_total, found.policy) == (0, 0, None)
+    assert (found.rate.share, found.reporters, found.report_total, found.policy) == (None, (), 0, None)
     assert [day.day for day in found.days] == [DAY - 1, DAY]

@@ -20,7 +20,7 @@ from settings import Limits, Settings
 from store import consents, decisions, office
 from store.consents import Given
 from store.engine import open_store, writing
-from store.snapshots import Unanswered
+from store.snapshots import DKIM, Look, Observation, Unanswered, save_look
 
 SAMPLES = Path(__file__).parent.parent / "sample_reports"
 DAY_SECONDS = 86_400
@@ -315,6 +315,47 @@ def test_few_messages_need_no_failure_and_a_consent(store_url: str) -> None:
     gate = next(each for each in after.gates if each.id == "G3")
     assert "12 of 12 messages passed, which proves 78%." in gate.words("en")
     assert "12通のうち12通が合格しており、78%以上と裏付けられます。" in gate.words("ja")
+
+
+def test_a_domain_waits_until_its_dkim_has_worked_for_two_days(sqlite_url: str) -> None:
+    """Seventy days of mail that SPF alone carries; then the first key."""
+    last = FIRST + 69
+    mail = [line("192.0.2.1", 2, spf=True)]
+    fill(
+        sqlite_url, [report("example.jp", day, mail) for day in range(FIRST, last + 1)], customers={"S": ["example.jp"]}
+    )
+    look(sqlite_url, "example.jp", NONE, day_of(last))
+    without = advice(sqlite_url, "example.jp", day_of(last))
+    keyed(sqlite_url, "v=DKIM1; p=", at=at(day_of(last - 5)))
+    revoked = advice(sqlite_url, "example.jp", day_of(last))
+    keyed(sqlite_url, "v=DKIM1; p=MIIB", at=at(day_of(last)))
+    young = advice(sqlite_url, "example.jp", day_of(last + 1))
+    look(sqlite_url, "example.jp", NONE, day_of(last + 3))
+    grown = advice(sqlite_url, "example.jp", day_of(last + 3))
+
+    assert [states(found)["G0"] for found in (without, revoked, young, grown)] == ["unknown"] * 3 + ["pass"]
+    assert "48" in without.gates[0].words("ja")
+
+
+def keyed(url: str, key: str, *, at: int) -> None:
+    """Somebody looks and finds this key."""
+    engine = open_store(url)
+    with writing(engine) as connection:
+        found = Observation(DKIM, "s1._domainkey.example.jp", "found", {"texts": [key]})
+        save_look(connection, office.domain_id_of(connection, "example.jp"), Look("example.jp", (found,), ()), now=at)
+    engine.dispose()
+
+
+def test_a_month_of_strangers_or_a_customers_word_say_that_a_domain_sends_no_mail(url: str) -> None:
+    def sends(domain: str) -> bool | None:
+        def question(connection: Connection) -> bool | None:
+            where = sender_frames.domain_row(connection, Scope(None), domain)
+            assert where is not None
+            return ladder.sends_mail(ladder.facts_of(connection, Scope(None), where, tables(), at("2026-11-22")))
+
+        return ask(url, question)
+
+    assert (sends("example.jp"), sends("example.net")) == (True, False)
 
 
 def test_a_domain_without_any_mail_cannot_be_judged(sqlite_url: str) -> None:

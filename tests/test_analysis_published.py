@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from histories import FIRST_DAY, STREAMS, history, store_history
 from store_builder import NOW, ask, fill
 
 from analysis import published
 from analysis.frames import Scope
 from analysis.published import Checked, Facts, Published, examine
 from knowledge.tables import DkimRecord, Service, load_tables
+from store.decisions import Actor, decide
 from store.engine import open_store, writing
-from store.office import assign_domain
+from store.office import assign_domain, domain_id_of
 from store.snapshots import Look, Observation, Signature, Subdomain, Unanswered, save_look, target
 
 RUA = "v=DMARC1; p=reject; rua=mailto:a@example.net"
@@ -241,3 +243,51 @@ def test_the_last_look_of_the_store_is_read_and_older_answers_are_not(store_url:
     assert (found.looked_at, found.unanswered) == (NOW + 9, left)
     assert built("example.com", Scope(None)) == Published("example.com", None, None, (), ())
     assert built("example.jp", Scope((999,))) is None
+
+
+@pytest.mark.parametrize(("count", "found"), [(10, []), (11, ["S26"])])
+def test_an_mx_term_may_stand_for_ten_servers(count: int, found: list[str]) -> None:
+    hosts = [f"10 mx{number}.example.jp." for number in range(count)]
+    records = checked(said("spf", "example.jp", "v=spf1 mx -all"), tree(), said("mx", "example.jp", hosts=hosts))
+
+    assert ids(records, "example.jp") == found
+    assert records.records[0].valid is not bool(found)
+
+
+def test_a_service_that_signs_with_its_own_name_is_told_where_its_key_has_to_stand() -> None:
+    around = Facts(foreign=((SERVICE, "invoice.example.com"),))
+    absent = said("dkim", "inv1._domainkey.example.jp")
+    (one,) = checked(absent, around=around).records
+
+    assert (one.name, one.text, one.valid) == ("inv1._domainkey.example.jp", None, None)
+    assert [each.id for each in one.findings] == ["K3"]
+    assert "Example Invoice" in one.findings[0].sentence("en")
+    assert "invoice.example.com" in one.findings[0].sentence("ja")
+
+
+def test_a_service_whose_key_stands_already_is_not_told_so() -> None:
+    key = said("dkim", "inv1._domainkey.example.jp", "v=DKIM1; p=AAAA")
+
+    assert "K3" not in ids(checked(key, around=Facts(foreign=((SERVICE, "d.example.com"),))), key.name)
+
+
+def test_own_services_that_never_sign_for_the_domain_are_named_with_what_they_sign_as(store_url: str) -> None:
+    """Zendesk passes by SPF and signs as itself; SES is decided; Mailchimp signs rightly; SendGrid is a stranger's."""
+    some = [each for each in STREAMS if each.name in ("Zendesk", "invoices", "Mailchimp", "spoof by a service")]
+    store_history(store_url, history(1, domains=1, days=5, busy=1, streams=some, steady=True).reports)
+    now = (FIRST_DAY + 6) * 86_400
+
+    def foreign(at: int) -> set[tuple[str, str]]:
+        found = ask(store_url, lambda c: published.facts(c, Scope(None), "example.jp", load_tables(), now=at))
+        return {(service.id, d) for service, d in found.foreign}
+
+    before = foreign(now)
+    engine = open_store(store_url)
+    with writing(engine) as connection:
+        where, actor = domain_id_of(connection, "example.jp"), Actor("test", now)
+        decide(connection, where, "service:amazon-ses", "ours", note="asked", evidence={}, actor=actor)
+    engine.dispose()
+
+    assert before == {("zendesk", "zendesk.com")}
+    assert foreign(now) == {("zendesk", "zendesk.com"), ("amazon-ses", "amazonses.com")}
+    assert foreign(now + 60 * 86_400) == set()

@@ -35,7 +35,7 @@ def test_a_month_has_its_utc_days() -> None:
 
 @pytest.mark.parametrize("text", ["2026-13", "2026", "October", "", "2026-1-1"])
 def test_what_is_no_month_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="month|isoformat"):
+    with pytest.raises(ValueError, match=r"month|isoformat"):
         month_of(text)
 
 

@@ -1,50 +1,22 @@
 """The server itself: nothing passes without a session, every answer has its headers, logins are careful."""
 
-import http.client
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 from screen_store import PASSWORD, add_people
 from servers_chromium import COMMAND, Dashboard, environment_of, free_port, serving
+from store_builder import ask as ask_store
+from web_client import ask, cookie_of, post_login
 
-from dashboard import server
+from dashboard import server, theme
 from settings import Dashboard as Address
+from store.accounts import account_of
 from store.migrate import upgrade
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer of the server; header names are lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: str
-
-
-def ask(url: str, path: str, *, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
-    try:
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-        reply = connection.getresponse()
-        found = {name.lower(): value for name, value in reply.getheaders()}
-        return Answer(reply.status, found, reply.read().decode("utf-8", "replace"))
-    finally:
-        connection.close()
-
-
-def post_login(url: str, name: str, password: str, **headers: str) -> Answer:
-    form = urlencode({"name": name, "password": password})
-    kind = {"Content_Type": "application/x-www-form-urlencoded"}
-    return ask(url, "/login", method="POST", body=form, **kind, **headers)
-
-
-def cookie_of(answer: Answer) -> str:
-    return answer.headers["set-cookie"].split(";")[0]
+from store.trail import entries
 
 
 @pytest.mark.parametrize("path", ["/", "/domain?domain=shop.example.jp", "/domains"])
@@ -78,14 +50,78 @@ def test_a_websocket_needs_a_session_and_our_own_origin(dashboard: Dashboard) ->
 
 def test_every_answer_has_the_headers(dashboard: Dashboard) -> None:
     cookie = cookie_of(post_login(dashboard.url, "operator", PASSWORD))
-    for answer in (ask(dashboard.url, "/login"), ask(dashboard.url, "/"), ask(dashboard.url, "/", Cookie=cookie)):
-        policy = answer.headers["content-security-policy"]
-        assert "default-src 'self'" in policy
-        assert "'unsafe-eval'" not in policy
-        assert "script-src 'self' 'wasm-unsafe-eval' 'sha256-" in policy
-        assert "frame-ancestors 'none'" in policy
+    answers = [
+        ask(dashboard.url, "/login"),
+        ask(dashboard.url, "/"),
+        ask(dashboard.url, "/", Cookie=cookie),
+        ask(dashboard.url, "/_stcore/metrics"),
+        ask(dashboard.url, "/login/icon.png"),
+        ask(dashboard.url, "/login", Host="evil.example"),
+    ]
+
+    for answer in answers:
+        words = answer.headers["content-security-policy"].split("; ")
+        policy = {name: sources.split() for name, _, sources in (word.partition(" ") for word in words)}
+        scripts = policy.pop("script-src")
+        assert scripts[:2] == ["'self'", "'wasm-unsafe-eval'"]
+        assert len(scripts) > 2
+        assert all(source.startswith("'sha256-") for source in scripts[2:])
+        assert policy == {
+            "default-src": ["'self'"],
+            "style-src": ["'self'", "'unsafe-inline'"],
+            "img-src": ["'self'", "data:", "blob:"],
+            "font-src": ["'self'", "data:"],
+            "connect-src": ["'self'"],
+            "worker-src": ["'self'", "blob:"],
+            "frame-ancestors": ["'none'"],
+            "base-uri": ["'self'"],
+            "form-action": ["'self'"],
+            "object-src": ["'none'"],
+        }
         assert answer.headers["x-frame-options"] == "DENY"
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "same-origin"
+
+
+def test_streamlit_neither_tells_its_maker_nor_shows_errors_nor_exports_unguarded_files() -> None:
+    options = theme.server_options(Address(), ["localhost"], [], upload_bytes=1)
+
+    assert options["browser.gatherUsageStats"] is False
+    assert options["client.showErrorDetails"] == "none"
+    assert options["client.showErrorLinks"] is False
+    assert options["client.disableDataExport"] is True
+    assert options["server.allowedHosts"] == ["localhost"]
+
+
+def test_a_language_chosen_on_a_screen_is_the_accounts_everywhere(people: str, people_store: str) -> None:
+    first = post_login(people, "operator", PASSWORD)
+    chosen = ask(people, "/language/en?to=/domains", Cookie=cookie_of(first))
+    elsewhere = post_login(people, "operator", PASSWORD)
+    ask(people, "/language/ja", Cookie=cookie_of(first), Sec_Fetch_Site="cross-site")
+    ask(people, "/language/ja")
+
+    assert cookie_of(first, "sekisho_language") == "sekisho_language=ja"
+    assert (chosen.status, chosen.headers["location"]) == (303, "/domains")
+    assert cookie_of(elsewhere, "sekisho_language") == "sekisho_language=en"
+    assert ask_store(people_store, lambda connection: account_of(connection, "operator").language) == "en"
+    assert '<html lang="en"' in ask(people, "/", Cookie=cookie_of(elsewhere)).body
+
+
+def test_behind_a_proxy_of_this_machine_failures_are_counted_by_the_readers_address(
+    people: str, people_store: str
+) -> None:
+    post_login(people, "staff", "wrong", X_Forwarded_For="198.51.100.9")
+    post_login(people, "staff", PASSWORD, X_Forwarded_For="198.51.100.8")
+
+    trail = ask_store(people_store, entries)
+    assert [(row.action, row.address) for row in trail] == [
+        ("login", "198.51.100.8"),
+        ("login-refused", "198.51.100.9"),
+    ]
+
+
+def test_a_proxy_can_ask_whether_the_server_is_well(dashboard: Dashboard) -> None:
+    assert (ask(dashboard.url, "/_stcore/health").status, ask(dashboard.url, "/_stcore/health").body) == (200, "ok")
 
 
 def test_the_page_has_the_readers_language(dashboard: Dashboard) -> None:
@@ -149,12 +185,18 @@ def test_another_name_for_this_server_is_refused(dashboard: Dashboard) -> None:
 
 
 @pytest.fixture
-def people(tmp_path: Path) -> Iterator[str]:
-    """A server of its own with accounts only."""
+def people_store(tmp_path: Path) -> str:
+    """A store with accounts only."""
     database = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     upgrade(database)
     add_people(database)
-    with serving(tmp_path, database) as url:
+    return database
+
+
+@pytest.fixture
+def people(tmp_path: Path, people_store: str) -> Iterator[str]:
+    """A server of its own on that store."""
+    with serving(tmp_path, people_store) as url:
         yield url
 
 
@@ -210,14 +252,23 @@ def test_only_names_that_are_ours_are_answered(address: str, public_url: str, ho
     assert server.allowed_hosts(Address(address=address, public_url=public_url)) == hosts
 
 
-def test_behind_https_the_cookie_is_secure_and_the_browser_remembers(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    upgrade(database)
-    add_people(database)
-    with serving(tmp_path, database, SEKISHO_DASHBOARD__PUBLIC_URL="https://dmarc.example.jp") as url:
-        answer = post_login(url, "operator", PASSWORD, Host="dmarc.example.jp")
+def test_behind_https_the_cookie_is_secure_and_the_browser_remembers(tmp_path: Path, people_store: str) -> None:
+    stream = {
+        "Host": "dmarc.example.jp",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "X_Forwarded_Proto": "https",
+    }
+    with serving(tmp_path, people_store, SEKISHO_DASHBOARD__PUBLIC_URL="https://dmarc.example.jp") as url:
+        answer = post_login(url, "operator", PASSWORD, Host="dmarc.example.jp", Origin="https://dmarc.example.jp")
+        stream["Cookie"] = cookie_of(answer)
+        ours = ask(url, "/_stcore/stream", Origin="https://dmarc.example.jp", **stream)
+        theirs = ask(url, "/_stcore/stream", Origin="https://evil.example", **stream)
 
     assert answer.status == 303
-    assert "; Secure" in answer.headers["set-cookie"]
+    assert ["; Secure" in cookie for cookie in answer.cookies] == [True, True]
     assert answer.headers["strict-transport-security"] == "max-age=31536000"
     assert " wss://dmarc.example.jp;" in answer.headers["content-security-policy"]
+    assert (ours.status, theirs.status) == (101, 403)

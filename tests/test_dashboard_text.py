@@ -12,7 +12,8 @@ from dashboard.text import md, plain
 @pytest.mark.parametrize(
     ("foreign", "shown"),
     [
-        ("![x](https://evil.example/y.png)", r"\!\[x\]\(https\:\/\/evil\.example\/y\.png\)"),
+        ("![x](https://evil.example/y.png)", "\\!\\[x\\]\\(https\\:\u2060\\/\\/evil\\.example\\/y\\.png\\)"),
+        ("HTTP://a www.b c@d.e", "HTTP\\:\u2060\\/\\/a www\u2060\\.b c\\@\u2060d\\.e"),
         ("<b>$x$</b> :red[x]", r"\<b\>\$x\$\<\/b\> \:red\[x\]"),
         ("株式会社 花屋さくら", "株式会社 花屋さくら"),
         ("a\u202eb\u200bc\u0000d\ne", "a\ufffdb\ufffdc\ufffdd\ufffde"),

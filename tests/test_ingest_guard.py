@@ -227,3 +227,15 @@ def fed(content: bytes) -> Head:
     guard = Guard(Limits(), known=frozenset(), registered=None)
     list(guard.feed(content))
     return guard.close()
+
+
+@pytest.mark.parametrize("blanks", [0, 1, 1_000, 2_000, 60_000])
+def test_blanks_between_records_change_nothing_and_more_than_any_reporter_writes_are_refused(
+    blanks: int, read: Read
+) -> None:
+    rows = [record(f"192.0.2.{number}", number) for number in range(1, 5)]
+
+    found = read(report((" " * blanks).join(rows))).reports[0]
+
+    assert [each.messages for each in found.records] == [1, 2, 3, 4]
+    assert [refusal.code for refusal in read(report((" " * 200_000).join(rows))).refusals] == ["text"]

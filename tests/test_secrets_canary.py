@@ -193,8 +193,9 @@ def ship(dovecot: Dovecot, store_url: str, tmp_path: Path) -> Iterator[Ship]:
     with token_server() as token_url, check_server(500) as check:
         database = with_password(store_url, canary)
         assert (canary in database) == database.startswith("postgresql")
-        for name in ("password", "client", "token", "heartbeat", "database"):
-            text = {"heartbeat": f"{check.address}/{canary}", "database": database}
+        hook = f"{check.address.replace('http', 'json')}/hook-{canary}"
+        for name in ("password", "client", "token", "heartbeat", "database", "staff"):
+            text = {"heartbeat": f"{check.address}/{canary}", "database": database, "staff": hook}
             (folder / "secrets" / name).write_text(text.get(name, f"{canary}-{name}"))
             (folder / "secrets" / name).chmod(0o600)
         (folder / "sekisho.toml").write_text(SETTINGS.format(port=dovecot.port, user=user, token_url=token_url))
@@ -203,6 +204,7 @@ def ship(dovecot: Dovecot, store_url: str, tmp_path: Path) -> Iterator[Ship]:
             "DOVECOT_PASSWORD": PASSWORD,
             "SEKISHO_DATABASE_URL_FILE": str(folder / "secrets" / "database"),
             "SEKISHO_HEARTBEAT__URL_FILE": str(folder / "secrets" / "heartbeat"),
+            "SEKISHO_NOTIFY__STAFF_FILE": str(folder / "secrets" / "staff"),
         }
         yield Ship(folder, store_url, canary, environment, check)
 
@@ -228,6 +230,9 @@ def test_a_night_and_everything_after_it_shows_no_secret(ship: Ship) -> None:
     for words in (
         "status",
         "status --json",
+        "events --json",
+        "digest --print",
+        "digest",
         "ingest",
         "mailbox list --json",
         "mailbox test good",
@@ -247,7 +252,11 @@ def test_a_night_and_everything_after_it_shows_no_secret(ship: Ship) -> None:
     assert "refused failed" in night.stdout
     assert "consent failed" in night.stdout
     assert night.returncode == 1
-    assert [path for path, _ in ship.check.pings] == [f"/{ship.canary}/start", f"/{ship.canary}/fail"] * 2
+    hook = f"/hook-{ship.canary}"
+    paths = [path for path, _ in ship.check.pings]
+    assert [path for path in paths if path != hook] == [f"/{ship.canary}/start", f"/{ship.canary}/fail"] * 2
+    assert paths.count(hook) == 3
+    assert "not taken by staff address 1 (json)" in night.stdout
     assert "the server answered 500" in (ship.folder / "sekisho.log").read_text()
     assert {"by-hand", "copies", "files"} <= {path.name for path in ship.folder.iterdir()}
     assert ship.sightings() == []

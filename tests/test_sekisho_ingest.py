@@ -111,3 +111,20 @@ def test_hostile_text_reaches_the_terminal_as_text(sqlite_url: str, tmp_path: Pa
     sekisho(sqlite_url, "ingest", folder)
 
     assert "\x1b" not in sekisho(sqlite_url, "quarantine", "list").stdout
+
+
+def test_an_ingest_and_a_retry_write_the_log_of_the_nights_and_nothing_of_it_on_the_terminal(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, good=report(record(count=7)), cut=report(record())[:-30])
+    log = tmp_path / "sekisho.log"
+
+    ingested = sekisho(sqlite_url, "ingest", folder, SEKISHO_LOG__FILE=str(log))
+    first = [json.loads(line) for line in log.read_text().splitlines()]
+    retried = sekisho(sqlite_url, "quarantine", "retry", SEKISHO_LOG__FILE=str(log))
+    then = [json.loads(line) for line in log.read_text().splitlines()][len(first) :]
+    unnamed = sekisho(sqlite_url, "quarantine", "retry")
+
+    assert sorted(line["state"] for line in first if line["event"] == "message") == ["quarantined", "stored"]
+    assert [line["state"] for line in then if line["event"] == "message"] == ["quarantined"]
+    assert [done.stderr for done in (ingested, retried, unnamed)] == ["", "", ""]

@@ -1,6 +1,7 @@
 """The commands that look after the store: db, customers, domains, user."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from sekisho import customers, db, domains, user
-from store.accounts import Account, login
-from store.engine import StoreMissing, open_store
+from store.accounts import Account, account_of, create_session, find_session, login
+from store.engine import StoreMissing, open_store, writing
+from store.office import OfficeError
 
 Run = Callable[..., Result]
 
@@ -112,6 +114,7 @@ def test_customers_and_their_domains_are_kept_and_listed(run: Run) -> None:
         "next_stage": None,
         "ready": None,
         "blockers": 0,
+        "as_of": time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86_400)),
     }
 
 
@@ -174,3 +177,23 @@ def test_a_made_password_is_printed_once_and_works(run: Run, sqlite_url: str) ->
     engine.dispose()
     assert [isinstance(answer, Account) for answer in answers] == [False, True]
     assert [(row["name"], row["disabled"]) for row in listed] == [("hanako", True)]
+
+
+def test_another_role_ends_the_sessions_and_is_audited(run: Run, sqlite_url: str) -> None:
+    run(customers.app, "add", "Example Trading")
+    run(user.app, "add", "hanako", "--role", "staff", "--generate")
+    engine = open_store(sqlite_url)
+    with writing(engine) as connection:
+        token = create_session(connection, account_of(connection, "hanako").id, now=0)
+
+    without = run(user.app, "role", "hanako", "customer")
+    given = run(user.app, "role", "hanako", "customer", "--customer", "Example Trading")
+
+    with engine.connect() as connection:
+        found = account_of(connection, "hanako")
+        alive = find_session(connection, token, now=0, idle_seconds=9, absolute_seconds=9)
+        audited = connection.exec_driver_sql("SELECT subject FROM audit WHERE action = 'account-role'").scalars().all()
+    engine.dispose()
+    assert isinstance(without.exception, OfficeError)
+    assert (given.exit_code, found.role, found.customer, alive) == (0, "customer", "Example Trading", None)
+    assert audited == ["hanako (customer)"]

@@ -420,6 +420,11 @@ def test_the_variable_that_a_mailbox_names_for_its_password_is_no_unknown_option
             "[[mailbox]]: two mailboxes have the name reports. Every option is in sekisho.example.toml.",
         ),
         (
+            REPORTS + 'folders = ["INBOX", "[Gmail]/All Mail"]\n',
+            "[[mailbox]] number 1: folders: [Gmail]/All Mail holds every mail of the other folders too; name it alone, "
+            "or leave it out. Folders that are read, with / between levels.",
+        ),
+        (
             'mailbox = "reports"\n',
             "[[mailbox]]: must be tables, one for each mailbox. Every option is in sekisho.example.toml.",
         ),

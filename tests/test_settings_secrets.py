@@ -92,3 +92,48 @@ def test_folder_and_log_start_at_the_folder_of_the_file(folder: Path) -> None:
     assert settings.backup.folder == str(folder / "etc" / "copies")
     assert settings.log.file == "/var/log/sekisho.log"
     assert load(written(folder, "")).backup.folder == ""
+
+
+OIDC = '[oidc]\nissuer = "https://login.example.jp"\nclient_id = "sekisho"\n'
+
+
+def test_the_secret_of_the_openid_client_is_not_shown_and_may_stand_in_a_file_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(folder, f'{OIDC}staff_values = ["support", "dmarc-staff"]\n')
+    secret = secret_file(folder, 0o600)
+    secret.write_text("client-canary\n")
+    monkeypatch.setenv("SEKISHO_OIDC__CLIENT_SECRET_FILE", str(secret))
+
+    settings = load()
+
+    assert settings.oidc.client_secret == "client-canary"
+    assert settings.oidc.staff_values == ("support", "dmarc-staff")
+    assert "canary" not in repr(settings)
+
+
+def test_the_secret_of_the_openid_client_stands_in_no_file_that_others_may_read(folder: Path) -> None:
+    written(folder, f'{OIDC}client_secret = "client-canary"\n')
+
+    with pytest.raises(SettingsError, match=r"oidc.client_secret: holds a secret") as refused:
+        load()
+
+    assert "canary" not in str(refused.value)
+    written(folder, f'{OIDC}client_secret = "client-canary"\n', 0o600)
+    assert load().oidc.client_secret == "client-canary"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('issuer = "https://login.example.jp"', "oidc.client_id: is needed beside an issuer"),
+        ('issuer = "http://login.example.jp"\nclient_id = "x"', "oidc.issuer: must be empty or the provider's https"),
+        ('issuer = "https://login.example.jp?a=b"\nclient_id = "x"', "oidc.issuer: must be empty or the provider's"),
+        ('staff_values = [""]', "oidc.staff_values: must be a list of texts"),
+    ],
+)
+def test_a_half_set_provider_is_named(folder: Path, text: str, problem: str) -> None:
+    written(folder, f"[oidc]\n{text}\n")
+
+    with pytest.raises(SettingsError, match=problem):
+        load()

@@ -80,7 +80,9 @@ def upgrade() -> None:
         "account",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("issuer", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("customer_id", sa.Integer(), nullable=True),
         sa.Column("language", sa.Text(), server_default="ja", nullable=False),
@@ -89,8 +91,11 @@ def upgrade() -> None:
         sa.Column("password_changed_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("(role = 'customer') = (customer_id IS NOT NULL)", name=op.f("ck_account_customer")),
         sa.CheckConstraint("role IN ('operator', 'staff', 'customer')", name=op.f("ck_account_role")),
+        sa.CheckConstraint("(issuer IS NULL) = (subject IS NULL)", name=op.f("ck_account_subject")),
+        sa.CheckConstraint("password_hash IS NOT NULL OR issuer IS NOT NULL", name=op.f("ck_account_way_in")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_account_customer_customer_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_account_issuer_subject")),
         sa.UniqueConstraint("name", name=op.f("uq_account_name")),
     )
     op.create_table(
@@ -195,6 +200,124 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
     )
     op.create_index("ix_consent_domain_id_stage", "consent", ["domain_id", "stage"], unique=False)
+    op.create_table(
+        "complaint",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("domain_id", sa.Integer(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("recorded_by", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawn_by", sa.Text(), nullable=True),
+        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["domain_id"], ["domain.id"], name=op.f("fk_complaint_domain_domain_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_complaint")),
+    )
+    op.create_index(op.f("ix_complaint_domain_id"), "complaint", ["domain_id"], unique=False)
+    op.create_table(
+        "domain_state",
+        sa.Column("domain_id", sa.Integer(), nullable=False),
+        sa.Column("as_of", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
+        sa.Column("worked_out_at", sa.BigInteger(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("next_stage", sa.Text(), nullable=True),
+        sa.Column("ready", sa.Boolean(), nullable=True),
+        sa.Column("step_down", sa.Boolean(), nullable=False),
+        sa.Column("blockers", sa.Integer(), nullable=False),
+        sa.Column("blocker", sa.Text(), nullable=True),
+        sa.Column("own_messages", sa.BigInteger(), nullable=False),
+        sa.Column("own_passed", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["domain_id"], ["domain.id"], name=op.f("fk_domain_state_domain_domain_id")),
+        sa.PrimaryKeyConstraint("domain_id", name=op.f("pk_domain_state")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "event",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("domain_id", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("notified_at", sa.BigInteger(), nullable=True),
+        sa.Column("customer_notified_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('own-mail-held', 'sender-fell', 'sender-fails', 'record-broken', 'record-changed', "
+            "'spoofing-wave', 'domain-silent', 'reporter-silent', 'new-sender', 'step-due')",
+            name=op.f("ck_event_kind"),
+        ),
+        sa.CheckConstraint(
+            "severity IN ('incident', 'misconfiguration', 'change', 'noise')", name=op.f("ck_event_severity")
+        ),
+        sa.ForeignKeyConstraint(["domain_id"], ["domain.id"], name=op.f("fk_event_domain_domain_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
+    )
+    op.create_index("ix_event_domain_id_opened_at", "event", ["domain_id", "opened_at"], unique=False)
+    op.create_index(
+        "uq_event_open",
+        "event",
+        ["domain_id", "kind", "subject"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_index(
+        "uq_event_open_of_no_domain",
+        "event",
+        ["kind", "subject"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL AND domain_id IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL AND domain_id IS NULL"),
+    )
+    op.create_table(
+        "digest",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=True),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("events", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_digest_customer_customer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_digest")),
+    )
+    op.create_index("ix_digest_sent_at", "digest", ["sent_at"], unique=False)
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("kind IN ('export', 'report')", name=op.f("ck_delivery_kind")),
+        sa.CheckConstraint("state IN ('due', 'done', 'failed')", name=op.f("ck_delivery_state")),
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_delivery_customer_customer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+        sa.UniqueConstraint("customer_id", "kind", "period", name=op.f("uq_delivery_customer_id_kind_period")),
+    )
+    op.create_index("ix_delivery_state", "delivery", ["state"], unique=False)
+    op.create_table(
+        "pruned",
+        sa.Column("domain_id", sa.Integer(), nullable=False),
+        sa.Column("records_before", sa.Integer(), nullable=False),
+        sa.Column("rollups_before", sa.Integer(), nullable=False),
+        sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.Column("messages", sa.BigInteger(), nullable=False),
+        sa.Column("passed", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["domain_id"], ["domain.id"], name=op.f("fk_pruned_domain_domain_id")),
+        sa.PrimaryKeyConstraint("domain_id", name=op.f("pk_pruned")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "dns_snapshot",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -362,11 +485,14 @@ def upgrade() -> None:
         sa.Column("raw", sa.Text(), nullable=True),
         sa.Column("repairs", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "disposition IN ('none', 'pass', 'quarantine', 'reject', 'unknown')", name=op.f("ck_record_disposition")
+            "disposition = 'none' OR disposition = 'pass' OR disposition = 'quarantine' OR "
+            "disposition = 'reject' OR disposition = 'unknown'",
+            name=op.f("ck_record_disposition"),
         ),
         sa.CheckConstraint(
-            "override IN ('none', 'forwarded', 'local_policy', 'mailing_list', "
-            "'other', 'policy_test_mode', 'sampled_out', 'trusted_forwarder')",
+            "override = 'none' OR override = 'forwarded' OR override = 'local_policy' OR "
+            "override = 'mailing_list' OR override = 'other' OR override = 'policy_test_mode' OR "
+            "override = 'sampled_out' OR override = 'trusted_forwarder'",
             name=op.f("ck_record_override"),
         ),
         sa.CheckConstraint("messages BETWEEN 0 AND 2147483647", name=op.f("ck_record_messages")),
@@ -488,7 +614,7 @@ def upgrade() -> None:
         sa.Column("result", sa.Text(), nullable=False),
         sa.Column("result_raw", sa.Text(), nullable=True),
         sa.Column("human_result", sa.Text(), nullable=True),
-        sa.CheckConstraint("method IN ('dkim', 'spf')", name=op.f("ck_auth_result_method")),
+        sa.CheckConstraint("method = 'dkim' OR method = 'spf'", name=op.f("ck_auth_result_method")),
         sa.ForeignKeyConstraint(
             ["domain_id", "report_id", "record_number"],
             ["record.domain_id", "record.report_id", "record.number"],
@@ -508,8 +634,9 @@ def upgrade() -> None:
         sa.Column("type_raw", sa.Text(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "type IN ('none', 'forwarded', 'local_policy', 'mailing_list', "
-            "'other', 'policy_test_mode', 'sampled_out', 'trusted_forwarder')",
+            "type = 'none' OR type = 'forwarded' OR type = 'local_policy' OR type = 'mailing_list' OR "
+            "type = 'other' OR type = 'policy_test_mode' OR type = 'sampled_out' OR "
+            "type = 'trusted_forwarder'",
             name=op.f("ck_override_reason_type"),
         ),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,21 @@
+"""What a domain's page asks of the analysis layer, kept until the store changes or an hour ends."""
+
+import streamlit as st
+
+from analysis import domain_head
+from analysis.domain_head import DomainHead
+from analysis.frames import Scope
+from dashboard import known, session
+
+HOUR_SECONDS = 3_600
+
+
+def head(scope: Scope, name: str) -> DomainHead | None:
+    """What stands above every section, or None when the domain is unknown or outside the scope. Raises StoreError."""
+    return _head(session.opened().generation(), scope, name, session.now() // HOUR_SECONDS)
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _head(generation: int, scope: Scope, name: str, hour: int) -> DomainHead | None:  # noqa: ARG001 part of the key
+    now = hour * HOUR_SECONDS
+    return session.opened().read(lambda connection: domain_head.build(connection, scope, name, known.tables(), now))

@@ -1,0 +1,31 @@
+"""What the pages about senders ask of the analysis layer, kept until the store changes."""
+
+import streamlit as st
+
+from analysis import sender_board, sender_page
+from analysis.frames import Period, Scope
+from analysis.sender_board import Board
+from analysis.sender_page import SenderPage
+from dashboard import known, session
+
+
+def board(scope: Scope, name: str, period: Period) -> Board | None:
+    """A domain's senders by class, or None when it is unknown or outside the scope. Raises StoreError."""
+    return _board(session.opened().generation(), scope, name, period)
+
+
+def page(scope: Scope, name: str, key: str, period: Period) -> SenderPage | None:
+    """One sender of a domain, or None when either is unknown or outside the scope. Raises StoreError."""
+    return _page(session.opened().generation(), scope, name, key, period)
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _board(generation: int, scope: Scope, name: str, period: Period) -> Board | None:  # noqa: ARG001 part of the key
+    return session.opened().read(lambda connection: sender_board.build(connection, scope, name, known.tables(), period))
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _page(generation: int, scope: Scope, name: str, key: str, period: Period) -> SenderPage | None:  # noqa: ARG001 part of the key
+    return session.opened().read(
+        lambda connection: sender_page.build(connection, scope, name, key, known.tables(), period)
+    )

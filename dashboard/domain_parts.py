@@ -1,0 +1,55 @@
+"""Pieces that several sections of a domain's page share: a period without mail, how much of a list is shown."""
+
+from functools import partial
+
+import streamlit as st
+
+from analysis.export import Kind
+from analysis.frames import Period
+from dashboard import answers, parts
+from dashboard.session import Visit
+from wording import forms, translator
+
+
+def show_silence(visit: Visit, name: str, period: Period, last_report_end: int | None) -> None:
+    """No counted mail in the period: say whether there ever was a report (its end in epoch seconds), and what to do."""
+    _ = translator(visit.language)
+    if last_report_end is None:
+        st.subheader(_("No report has come for this domain yet"))
+        st.write(
+            _("Receivers send reports to the address after rua= in this DNS record. Check that it names your mailbox.")
+        )
+        st.code(f"_dmarc.{name}", language=None)
+        return
+    last_day = forms.last_day(last_report_end)
+    st.subheader(_("No mail was reported in this period"))
+    st.write(
+        _(
+            "Chosen: %(first)s – %(last)s (UTC days). The newest report ended on %(newest)s.",
+            first=forms.day(visit.language, period.first_day),
+            last=forms.day(visit.language, period.last_day),
+            newest=forms.day(visit.language, last_day),
+        )
+    )
+    st.button(
+        _("Show the 30 days up to the newest report"),
+        key="newest",
+        type="primary",
+        on_click=parts.show_period,
+        args=(parts.last_days(last_day, 30),),
+    )
+
+
+def show_csv(visit: Visit, name: str, period: Period, kind: Kind, *, key: str) -> None:
+    """A domain's file of `kind`, made when it is asked for; the session is checked once more then."""
+    make = partial(answers.export_file, visit.token, name, period, kind)
+    parts.csv_button(visit, answers.export_name(name, period, kind), make, key=key)
+
+
+def shown_of(visit: Visit, shown: int, total: int) -> str:
+    """How much of a list of the period is on the screen."""
+    _ = translator(visit.language)
+    count = partial(forms.number, visit.language)
+    if shown == total:
+        return _("All %(total)s in this period.", total=count(total))
+    return _("The first %(shown)s of %(total)s in this period.", shown=count(shown), total=count(total))

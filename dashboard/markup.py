@@ -1,0 +1,79 @@
+"""The only HTML of the pages besides links: the ladder's picture, how a page prints, the words of the file field."""
+
+from html import escape
+
+import streamlit as st
+
+from analysis.customer_words import STAGES
+from analysis.stages import CLIMB, Stage
+from dashboard import ladder_words
+from wording import translator
+
+_STYLE = """
+<style>
+.sekisho-ladder { display: flex; gap: 4px; margin: 2px 0 6px; }
+.sekisho-ladder span { flex: 1; padding: 5px 8px; border-radius: 4px; font-size: .82rem; line-height: 1.25;
+  border: 1px solid rgba(128, 140, 155, .55); }
+.sekisho-ladder .reached { background: #0b5cad; border-color: #0b5cad; color: #ffffff; opacity: .62; }
+.sekisho-ladder .here { opacity: 1; font-weight: 700; }
+.sekisho-ladder .next { border: 2px dashed #c2410c; }
+</style>
+"""
+
+_PRINT = """
+<style>
+@media print {
+  @page { size: A4 landscape; margin: 11mm; }
+  html, body, #root, .stApp, .stApp > *, [data-testid=stAppViewContainer], [data-testid=stMain] {
+    position: static !important; overflow: visible !important; height: auto !important; }
+  [data-testid=stHeader], [data-testid=stToolbar], [data-testid=stPopover], [data-testid=stButtonGroup],
+  [data-testid=stButton], [data-testid=stDownloadButton], [data-testid=stPageLink], [data-testid=stDateInput],
+  [data-testid=stSelectbox], [data-testid=stTextInput], [data-testid=stForm], [data-testid=stStatusWidget],
+  [data-testid=stElementToolbar] { display: none !important; }
+  [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important; zoom: .8; }
+  [data-testid=stVegaLiteChart], [data-testid=stDataFrame], [data-testid=stMetric], [data-testid=stAlert],
+  .sekisho-ladder { break-inside: avoid; }
+  [data-testid=stElementContainer]:has(h2, h3),
+  [data-testid=stElementContainer]:has(h2, h3) + [data-testid=stElementContainer] { break-after: avoid; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+</style>
+"""
+
+
+def show_ladder(stage: Stage | None, next_stage: Stage | None, language: str) -> None:
+    """The rungs of the ladder: those reached, the one where the domain stands, the next one."""
+    _ = translator(language)
+    reached = ladder_words.rung(stage)
+    rungs = "".join(_rung(each, number < reached, stage, next_stage, language) for number, each in enumerate(CLIMB))
+    words = _(STAGES[stage]) if stage else _("not known")
+    spoken = _("Stage: %(stage)s, rung %(reached)s of %(all)s", stage=words, reached=reached, all=len(CLIMB))
+    st.html(f'{_STYLE}<div class="sekisho-ladder" role="img" aria-label="{escape(spoken)}">{rungs}</div>')
+
+
+def _rung(each: Stage, reached: bool, stage: Stage | None, next_stage: Stage | None, language: str) -> str:
+    here = each == stage or (each == Stage.REJECT and stage == Stage.PARKED)
+    classes = [word for word, holds in (("reached", reached), ("here", here), ("next", each == next_stage)) if holds]
+    word = translator(language)(STAGES[Stage.PARKED if here and stage == Stage.PARKED else each])
+    return f'<span class="{" ".join(classes)}">{escape(word)}</span>'
+
+
+def print_style() -> None:
+    """How this page prints: without controls, whole, on A4."""
+    st.html(_PRINT)
+
+
+def uploader_words(choose: str, drop: str) -> None:
+    """The words of the field for files, which Streamlit has in English only. Both are our own sentences."""
+    st.html(
+        "<style>[data-testid=stFileUploaderDropzone] > span p,"
+        "[data-testid=stFileUploaderDropzoneInstructions] span { font-size: 0; }"
+        f"[data-testid=stFileUploaderDropzone] > span p::after {{ content: {_css(choose)}; font-size: 0.95rem; }}"
+        f"[data-testid=stFileUploaderDropzoneInstructions] span::after {{ content: {_css(drop)}; font-size: 0.9rem; }}"
+        "</style>"
+    )
+
+
+def _css(words: str) -> str:
+    """A CSS string (CSS Syntax 3, section 4.3.5) that cannot end its style sheet."""
+    return '"' + "".join(each if each.isalnum() else f"\\{ord(each):x} " for each in words) + '"'

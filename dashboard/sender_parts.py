@@ -1,0 +1,137 @@
+"""Pieces about one sender that the list of senders and the sender's own page share: verdict, reason, repair, decision.
+
+Everything that names a sender is foreign text.
+"""
+
+from hashlib import sha256
+from typing import Literal
+
+import streamlit as st
+
+from analysis.sender_board import repair_text
+from analysis.senders import Decided, Sender
+from dashboard import said, sender_changes
+from dashboard.said import Said
+from dashboard.sender_tables import DECISIONS, VERDICTS
+from dashboard.session import Visit
+from dashboard.text import md, strong
+from store.decisions import NOTE_LENGTH
+from store.office import OfficeError
+from wording import forms, later, translator
+
+COLOURS: dict[str, Literal["blue", "orange", "gray", "violet"]] = {
+    "ours-ok": "blue",
+    "ours-fix": "orange",
+    "candidate": "violet",
+    "impostor": "orange",
+}
+ICONS = {
+    "ours-ok": ":material/check_circle:",
+    "ours-fix": ":material/build:",
+    "forwarded": ":material/forward:",
+    "bounce": ":material/reply:",
+    "candidate": ":material/help:",
+    "impostor": ":material/block:",
+    "unknown": ":material/question_mark:",
+}
+# Words of the buttons, in the order of store.schema.DECISIONS.
+_BUTTONS = {
+    "ours": later("The customer's own"),
+    "not-ours": later("Not the customer's"),
+    "forwarder": later("A forwarder"),
+}
+_LANGUAGES = {"ja": "日本語", "en": "English"}
+
+
+def may_decide(visit: Visit) -> bool:
+    """Whether the visitor sees the buttons; the write looks at the role once more."""
+    return visit.visitor.role in sender_changes.STAFF
+
+
+def key_of(sender: str) -> str:
+    """A sender's key in the name of a field: the key itself may hold anything."""
+    return sha256(sender.encode()).hexdigest()[:12]
+
+
+def show_verdict(visit: Visit, verdict: str) -> None:
+    """The verdict in a word, a colour and a sign."""
+    word = translator(visit.language)(VERDICTS[verdict])
+    st.badge(word, icon=ICONS[verdict], color=COLOURS.get(verdict, "gray"))
+
+
+def show_reason(visit: Visit, sender: Sender) -> None:
+    """Why the verdict is what it is, how the addresses divide, and what was decided."""
+    _ = translator(visit.language)
+    why = md(sender.judgement.why(visit.language))
+    st.markdown(f":material/contact_support: **{why}**" if sender.verdict == "candidate" else why)
+    if len(sender.split) > 1:
+        shares = (f"{_(VERDICTS[verdict])} {forms.number(visit.language, each)}" for verdict, each in sender.split)
+        st.caption(_("Messages by the verdict of their address: %(shares)s.", shares=md(" · ".join(shares))))
+    if sender.decision:
+        _show_decision(visit, sender.decision)
+
+
+def _show_decision(visit: Visit, decided: Decided) -> None:
+    _ = translator(visit.language)
+    word = _(DECISIONS[decided.decision])
+    day = forms.day(visit.language, decided.at // 86_400)
+    if may_decide(visit):
+        words = _("Decided: %(decision)s (%(by)s, %(day)s).", decision=word, by=md(decided.by), day=day)
+        st.caption(f"{words} {md(decided.note)}")
+    else:
+        st.caption(_("Decided: %(decision)s (%(day)s).", decision=word, day=day))
+    if decided.contradiction:
+        st.warning(md(decided.contradiction.why(visit.language)), icon=":material/warning:")
+
+
+def show_repair(visit: Visit, sender: Sender) -> None:
+    """What to do, to copy, in the reader's language and in the other one."""
+    if not sender.repairs:
+        return
+    _ = translator(visit.language)
+    st.markdown(strong(_("Repair, to copy")))
+    order = ("ja", "en") if visit.language == "ja" else ("en", "ja")
+    for tab, language in zip(st.tabs([_LANGUAGES[each] for each in order]), order, strict=True):
+        tab.code(repair_text(sender.repairs, language), language=None, wrap_lines=True)
+
+
+def show_decide(visit: Visit, domain: str, sender: Sender) -> None:
+    """The buttons of staff, with a note; nothing for a customer."""
+    if not may_decide(visit):
+        return
+    _ = translator(visit.language)
+    field = key_of(sender.key)
+    question = _("Decide") if sender.decision is None else _("Decide anew")
+    with st.popover(question, icon=":material/gavel:", key=f"decide_{field}"):
+        st.caption(_("A decision wins over every rule. It is kept with your name, the note and today's figures."))
+        with st.form(f"decision_{field}", border=False, enter_to_submit=False, width=600):
+            note = st.text_input(
+                _("Note: who said so, and why"), key=f"note_{field}", max_chars=NOTE_LENGTH, autocomplete="off"
+            )
+            row = st.container(horizontal=True)
+            for word, label in _BUTTONS.items():
+                if row.form_submit_button(_(label), key=f"{word}_{field}"):
+                    _decide(visit, domain, sender, word, note)
+            if sender.decision and row.form_submit_button(_("Withdraw"), key=f"withdraw_{field}"):
+                _withdraw(visit, domain, sender, note)
+
+
+def _decide(visit: Visit, domain: str, sender: Sender, word: str, note: str) -> None:
+    _ = translator(visit.language)
+    if not sender_changes.is_note(note):
+        said.say(Said(_("Not decided: write in the note who said so, and why."), done=False))
+    try:
+        sender_changes.decide(visit, domain, sender.key, word, note)
+    except OfficeError as error:
+        said.say(said.reason(visit, error))
+    words = _("%(sender)s is now decided as: %(decision)s.", sender=md(sender.name), decision=_(DECISIONS[word]))
+    said.say(Said(words))
+
+
+def _withdraw(visit: Visit, domain: str, sender: Sender, note: str) -> None:
+    _ = translator(visit.language)
+    try:
+        sender_changes.withdraw(visit, domain, sender.key, note)
+    except OfficeError as error:
+        said.say(said.reason(visit, error))
+    said.say(Said(_("The decision about %(sender)s was withdrawn.", sender=md(sender.name))))

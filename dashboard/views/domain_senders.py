@@ -1,0 +1,176 @@
+"""A domain's section "Senders": who sends in its name in four classes, what is wrong, what staff decides."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from analysis.frames import Period, Scope
+from analysis.sender_board import BOUNCES, FIX, FORWARDED, OK, OTHERS, Board, Entry, Group
+from analysis.senders import Sender
+from dashboard import answers_senders, domain_parts, parts, said, sender_parts, sender_tables, table_files
+from dashboard.parts import Figure
+from dashboard.session import Visit
+from dashboard.tables import SENDER_KINDS, Table
+from dashboard.text import md
+from wording import forms, later, translator
+
+SENDER_VIEW = Path(__file__).parent / "sender.py"
+# So many senders of a class are drawn at first, and so many more at each click.
+FIRST, MORE = {FIX: 6, OTHERS: 6, OK: 4, FORWARDED: 2, BOUNCES: 0}, 20
+ABOUT = {
+    FIX: later("Mail of the customer that fails. Repair it before the next step, or it will be lost."),
+    OTHERS: later(
+        "Nobody has confirmed these. Ask the customer about services that it may use; impostors need no action."
+    ),
+    OK: later("Mail of the customer that passes DMARC."),
+    FORWARDED: later("Passed on by somebody else: SPF fails there as a rule. Nothing to do."),
+    BOUNCES: later("Error messages and automatic replies without an envelope sender. Nothing to do."),
+}
+
+
+def show(visit: Visit, name: str, period: Period) -> None:
+    """Draw the senders of the period, class by class, or say that there is none."""
+    said.show(visit)
+    found = answers_senders.board(visit.scope, name, period)
+    if found is None:
+        return
+    if not found.entries:
+        domain_parts.show_silence(visit, name, period, found.last_report_end)
+        return
+    _ = translator(visit.language)
+    parts.figures([_figure(visit, found.group(each)) for each in (OK, FIX, FORWARDED, OTHERS)])
+    st.caption(
+        _(
+            "Counted messages of %(first)s – %(last)s (UTC days), as receivers reported them; not all mail.",
+            first=forms.day(visit.language, period.first_day),
+            last=forms.day(visit.language, period.last_day),
+        )
+    )
+    for group in found.groups:
+        _show_group(visit, found, group)
+    _show_table(visit, found)
+
+
+def _figure(visit: Visit, group: Group) -> Figure:
+    _ = translator(visit.language)
+    count = partial(forms.number, visit.language)
+    messages = _(
+        "%(count)s messages, %(passed)s passed", count=count(group.rate.messages), passed=count(group.rate.passed)
+    )
+    asked = _("to ask about: %(count)s", count=count(group.candidates))
+    note = f"{messages} · {asked}" if group.candidates else messages
+    return Figure(_(sender_tables.CLASSES[group.id]), count(len(group.entries)), note)
+
+
+def _show_group(visit: Visit, found: Board, group: Group) -> None:
+    if not group.entries:
+        return
+    _ = translator(visit.language)
+    total = forms.number(visit.language, len(group.entries))
+    st.subheader(f"{_(sender_tables.CLASSES[group.id])} ({total})")
+    st.caption(_(ABOUT[group.id]))
+    shown = st.session_state.get(_shown_key(found, group), FIRST[group.id])
+    for entry in group.entries[:shown]:
+        _show_card(visit, found, entry)
+    left = len(group.entries) - shown
+    if left > 0:
+        st.button(
+            _("Show %(count)s more", count=forms.number(visit.language, min(left, MORE))),
+            key=f"more_{group.id}",
+            icon=":material/expand_more:",
+            on_click=_show_more,
+            args=(_shown_key(found, group), shown + MORE),
+        )
+
+
+def _shown_key(found: Board, group: Group) -> str:
+    return f"shown {found.domain} {group.id}"
+
+
+def _show_more(key: str, count: int) -> None:
+    st.session_state[key] = count
+
+
+# ---- One sender
+
+
+def _show_card(visit: Visit, found: Board, entry: Entry) -> None:
+    sender = entry.sender
+    with st.container(border=True, gap="small", key=f"card_{sender_parts.key_of(sender.key)}"):
+        _show_head(visit, found, entry)
+        words, figures = st.columns([3, 2], gap="medium")
+        with words:
+            sender_parts.show_reason(visit, sender)
+            st.caption(_seen(visit, sender))
+            sender_parts.show_repair(visit, sender)
+            sender_parts.show_decide(visit, found.domain, sender)
+        with figures:
+            _show_figures(visit, found, entry)
+
+
+def _show_head(visit: Visit, found: Board, entry: Entry) -> None:
+    _ = translator(visit.language)
+    sender = entry.sender
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{md(sender.name)}**", width="content")
+        sender_parts.show_verdict(visit, sender.verdict)
+        st.badge(_(SENDER_KINDS.get(sender.kind, "unknown")), color="gray")
+        st.page_link(
+            SENDER_VIEW,
+            label=_("Details"),
+            icon=":material/arrow_forward:",
+            query_params={"domain": found.domain, "sender": sender.key, **parts.address_of("period", "since", "until")},
+        )
+
+
+def _seen(visit: Visit, sender: Sender) -> str:
+    """When it was seen, and by how many."""
+    _ = translator(visit.language)
+    return _(
+        "%(first)s – %(last)s · days with mail: %(days)s · told by reporters: %(reporters)s",
+        first=forms.day(visit.language, sender.first_day),
+        last=forms.day(visit.language, sender.last_day),
+        days=forms.number(visit.language, sender.days_seen),
+        reporters=forms.number(visit.language, sender.reporters),
+    )
+
+
+def _show_figures(visit: Visit, found: Board, entry: Entry) -> None:
+    _ = translator(visit.language)
+    count, sender = partial(forms.number, visit.language), entry.sender
+    trend = _("Messages per day") if found.days_per_point == 1 else _("Messages per week")
+    messages, rate = st.columns(2)
+    messages.metric(
+        _("Messages"),
+        count(sender.messages),
+        chart_data=list(entry.trend),
+        chart_type="bar",
+        help=_("The small chart: %(what)s of the period.", what=trend),
+    )
+    with rate.container(gap="xxsmall"):
+        st.metric(_("Pass rate"), forms.share(visit.language, sender.passed, sender.messages))
+        whole = count(sender.messages)
+        st.caption(_("Passed %(count)s / %(all)s", count=count(sender.passed), all=whole))
+        st.caption(_("DKIM aligned %(count)s / %(all)s", count=count(sender.dkim_aligned), all=whole))
+        st.caption(_("SPF aligned %(count)s / %(all)s", count=count(sender.spf_aligned), all=whole))
+
+
+# ---- All of them
+
+
+def _show_table(visit: Visit, found: Board) -> None:
+    _ = translator(visit.language)
+    exact = st.expander(_("All senders in one table"), key="senders_exact", on_change="rerun", icon=":material/table:")
+    if exact.open:
+        with exact:
+            parts.show_table(sender_tables.board(found, visit.language), key="senders", alt=_("Senders"))
+            make = partial(_file_table, found.domain, found.period, visit.language)
+            table_files.table_button(visit, found.domain, found.period, "sender_list", make, key="senders_csv")
+            st.caption(_("Every address of the period, with its sender, as a file:"))
+            domain_parts.show_csv(visit, found.domain, found.period, "sources", key="sources_csv")
+
+
+def _file_table(name: str, period: Period, language: str, scope: Scope) -> Table | None:
+    found = answers_senders.board(scope, name, period)
+    return None if found is None else sender_tables.board(found, language)

@@ -1,0 +1,100 @@
+"""The download of a whole set: for the scope that its session has at the click, and audited."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+from screen_store import end, fill_store, token_of
+from store_builder import ask
+from streamlit.testing.v1 import AppTest
+
+from analysis.frames import Period
+from dashboard import answers_export, known, session
+from store.schema import audit
+
+TODAY = 20_781
+NOW = TODAY * 86_400 + 43_200
+WEEK = Period(TODAY - 6, TODAY)
+OTHERS = ("firm.example.com", "old.example.com", "stray.example.net", "Tanaka")
+
+
+@pytest.fixture
+def filled(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A dashboard process of its own on the small store, at noon of TODAY."""
+    fill_store(sqlite_url, TODAY)
+    monkeypatch.setattr(session, "now", lambda: NOW)
+    monkeypatch.setenv("SEKISHO_DATABASE_URL", sqlite_url)
+    yield sqlite_url
+    session._touches().submit(int).result(timeout=60)
+    session.opened().close()
+    for kept in (session.opened, session.settings_in_use, known.tables):
+        kept.cache_clear()
+
+
+def members(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def taken(url: str) -> list[tuple[str, str, str]]:
+    """Who took which file, as the audit trail says."""
+    columns = (audit.c.actor, audit.c.action, audit.c.subject)
+    rows = ask(url, lambda connection: connection.execute(audit.select().with_only_columns(*columns)).all())
+    return [(row[0], row[1], row[2]) for row in rows if row[1] == "export"]
+
+
+def test_a_customer_gets_the_own_set_and_nothing_of_others(filled: str) -> None:
+    token = token_of(filled, "sakura", NOW)
+
+    found = members(answers_export.export_set(token, "", WEEK))
+
+    assert len(found) == 8
+    assert all(name.startswith("dmarc_sakura_") for name in found)
+    texts = [content for name, content in found.items() if not name.endswith(".xlsx")]
+    assert [other for other in OTHERS if any(other.encode() in text for text in texts)] == []
+    assert any(b"shop.example.jp" in text for text in texts)
+    assert taken(filled) == [("sakura", "export", "dmarc_sakura_2026-11-18_2026-11-24_set.zip")]
+
+
+@pytest.mark.parametrize("wanted", ["firm.example.com", "Tanaka", "tanaka", "nobody"])
+def test_a_customer_gets_no_set_of_another(filled: str, wanted: str) -> None:
+    token = token_of(filled, "sakura", NOW)
+
+    with pytest.raises(session.Ended):
+        answers_export.export_set(token, wanted, WEEK)
+
+    assert taken(filled) == []
+
+
+def test_a_session_that_ended_gets_no_file(filled: str) -> None:
+    token = token_of(filled, "staff", NOW)
+    assert members(answers_export.export_set(token, "Tanaka", WEEK))
+    end(filled, token, NOW)
+
+    with pytest.raises(session.Ended):
+        answers_export.export_set(token, "Tanaka", WEEK)
+
+
+def page_with_buttons() -> None:
+    from analysis.frames import Period
+    from dashboard import answers_export, session
+
+    visit = session.enter()
+    for number, wanted in enumerate(("", "shop.example.jp", "firm.example.com")):
+        answers_export.export_button(visit, wanted, Period(20_775, 20_781), key=f"set{number}")
+
+
+@pytest.mark.parametrize(("name", "shown"), [("sakura", 2), ("staff", 2)])
+def test_the_button_stands_where_there_is_something_to_take(
+    filled: str, monkeypatch: pytest.MonkeyPatch, name: str, shown: int
+) -> None:
+    """A customer has the own set and that of an own domain; staff have no own customer, but every domain."""
+    token = token_of(filled, name, NOW)
+    monkeypatch.setattr(session, "read_token", lambda: token)
+
+    app = AppTest.from_function(page_with_buttons).run()
+
+    assert not app.exception
+    words = {"sakura": "全ファイル（CSV・Excel）", "staff": "All files (CSV, Excel)"}
+    assert [button.label for button in app.get("download_button")] == [words[name]] * shown
