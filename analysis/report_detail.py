@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis import report_detail_frames, sender_frames
+from analysis import detail_frames, sender_frames
+from analysis.detail_frames import Arrival, ReasonRow, RecordRow, ResultRow
 from analysis.frames import Connection, Scope
-from analysis.report_detail_frames import Arrival, ReasonRow, RecordRow, ResultRow
 
 # Words of policy_published, in the order of the report.
 POLICY = ("p", "sp", "np", "adkim", "aspf", "pct", "fo", "testing", "discovery_method")
@@ -60,21 +60,21 @@ def build(
     None when the domain is unknown or out of scope, or has no such report: nobody can tell these apart.
     """
     where = sender_frames.domain_row(connection, scope, name)
-    facts = None if where is None else report_detail_frames.report_row(connection, where, report_id)
+    facts = None if where is None else detail_frames.report_row(connection, where, report_id)
     if where is None or facts is None:
         return None
-    found = report_detail_frames.records(connection, where, report_id, first=first, limit=rows + 1)
+    found = detail_frames.records(connection, where, report_id, first=first, limit=rows + 1)
     shown = found[:rows]
     numbers = range(shown[0].number, shown[-1].number + 1) if shown else range(0)
-    results = report_detail_frames.results(connection, where, report_id, numbers)
-    reasons = report_detail_frames.reasons(connection, where, report_id, numbers)
+    results = detail_frames.results(connection, where, report_id, numbers)
+    reasons = detail_frames.reasons(connection, where, report_id, numbers)
     return ReportDetail(
         domain=name,
         facts=facts,
         policy=_policy(facts),
         repairs=_lines(facts["repairs"]),
         errors=_lines(facts["errors"]),
-        arrival=report_detail_frames.arrival(connection, facts["message_id"]),
+        arrival=detail_frames.arrival(connection, facts["message_id"]),
         first=first,
         records=tuple(FullRecord(row, results.get(row.number, ()), reasons.get(row.number, ())) for row in shown),
         next=found[rows].number if len(found) > rows else None,

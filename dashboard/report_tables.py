@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from analysis.detail_frames import ReasonRow, ResultRow
 from analysis.report_detail import FullRecord, ReportDetail, Word
-from analysis.report_detail_frames import ReasonRow, ResultRow
 from dashboard import tables
 from dashboard.tables import Column, Table
 from dashboard.text import plain

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from store.engine import StoreError, open_store, writing
 from store.ledger import (
@@ -101,7 +101,7 @@ def test_the_state_of_a_content_is_that_of_its_first_message(connection: Connect
 
 
 def test_an_unknown_state_is_refused_by_the_store(connection: Connection, run_id: int) -> None:
-    with pytest.raises(IntegrityError), connection.begin_nested():
+    with pytest.raises(DBAPIError, match="ck_message_state"), connection.begin_nested():
         record_message(connection, Entry("one.eml", A, 1, "fine"), run_id=run_id, now=1)
 
 
