@@ -131,8 +131,10 @@ def test_files_and_folders_without_permission_are_messages_that_say_so(tmp_path:
     closed.chmod(0)
     reader = os.geteuid()
     if reader == 0:
-        for folder in (tmp_path, *tmp_path.parents[:3]):
-            folder.chmod(0o755)
+        for folder in (tmp_path, *tmp_path.parents):
+            # Those that pytest made, however deep.
+            if "pytest-of" in str(folder):
+                folder.chmod(0o755)
         os.seteuid(65_534)
     try:
         found = list(messages([tmp_path, secret], LIMITS))
