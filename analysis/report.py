@@ -123,6 +123,11 @@ def month_of(text: str) -> Period:
     return Period(as_day(first), as_day(_next_month(first)) - 1)
 
 
+def last_month(today: int) -> Period:
+    """The last month that is over on the UTC day `today`."""
+    return month_before(Period(as_day(as_date(today).replace(day=1)), today))
+
+
 def month_before(period: Period) -> Period:
     """The month before the one that begins `period`."""
     last = period.first_day - 1

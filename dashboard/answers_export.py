@@ -7,11 +7,13 @@ from functools import partial
 
 import streamlit as st
 
-from analysis import export
+from analysis import export, frames
+from analysis import report as report_analysis
 from analysis.export import ExportFile, Subject
 from analysis.export_tables import Style
-from analysis.frames import Connection, Period
-from dashboard import known, session
+from analysis.frames import Connection, Customer, Period
+from analysis.report import MonthlyReport
+from dashboard import known, monthly, session
 from dashboard.session import Visit, Visitor
 from wording import translator
 
@@ -55,6 +57,51 @@ def export_button(visit: Visit, wanted: str, period: Period, *, key: str) -> Non
         on_click="ignore",
         help=_("Summary, days, senders, sources, DNS records and changes of the chosen period, with an explanation."),
     )
+
+
+def report_button(visit: Visit, wanted: str, *, key: str) -> None:
+    """The button that downloads a customer's report of the last whole month; none where there is no such customer."""
+    _ = translator(visit.language)
+    owner = session.opened().read(lambda connection: _owner(connection, visit.visitor, wanted))
+    if owner is None:
+        return
+    period = report_analysis.last_month(visit.today)
+    st.download_button(
+        _("Monthly report (PDF)"),
+        data=partial(monthly_report, visit.token, wanted, period),
+        file_name=export.file_name(owner.slug, period, "report.pdf"),
+        mime="application/pdf",
+        key=key,
+        icon=":material/picture_as_pdf:",
+        on_click="ignore",
+        help=_("The report of %(month)s, as the customer gets it.", month=monthly.month_of(period, visit.language)),
+    )
+
+
+def monthly_report(token: str, wanted: str, period: Period) -> bytes:
+    """The PDF of the customer called `wanted`, or of the visitor's own for an empty one. Raises Ended as above."""
+    visitor = session.find(token)
+    if visitor is None:
+        raise session.Ended
+    found = session.opened().read(lambda connection: _report(connection, visitor, wanted, period))
+    session.audit(visitor, action="export", subject=export.file_name(found.slug, period, "report.pdf"))
+    return monthly.pdf(found, visitor.language)
+
+
+def _report(connection: Connection, visitor: Visitor, wanted: str, period: Period) -> MonthlyReport:
+    owner = _owner(connection, visitor, wanted)
+    slug = owner.slug if owner else ""
+    found = report_analysis.build(connection, visitor.scope, slug, period, known.tables(), session.now())
+    if found is None:
+        raise session.Ended
+    return found
+
+
+def _owner(connection: Connection, visitor: Visitor, wanted: str) -> Customer | None:
+    named = report_analysis.customer_named(connection, visitor.scope, wanted)
+    if wanted or visitor.scope.customer_ids is None:
+        return named
+    return next(iter(frames.customers(connection, visitor.scope)), None)
 
 
 def _zip(connection: Connection, visitor: Visitor, wanted: str, period: Period) -> ExportFile:

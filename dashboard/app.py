@@ -80,7 +80,7 @@ def _pages(visit: session.Visit) -> st.Page:
 def _say_ended() -> None:
     language = session.page_language()
     _ = translator(language)
-    st.subheader(_("You are logged out"))
+    st.subheader(_("You are logged out"), anchor=False)
     st.write(_("Your session has ended. Log in again to go on."))
     parts.same_tab_link(_("Log in"), "/login")
 

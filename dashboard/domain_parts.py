@@ -15,14 +15,14 @@ def show_silence(visit: Visit, name: str, period: Period, last_report_end: int |
     """No counted mail in the period: say whether there ever was a report (its end in epoch seconds), and what to do."""
     _ = translator(visit.language)
     if last_report_end is None:
-        st.subheader(_("No report has come for this domain yet"))
+        st.subheader(_("No report has come for this domain yet"), anchor=False)
         st.write(
             _("Receivers send reports to the address after rua= in this DNS record. Check that it names your mailbox.")
         )
         st.code(f"_dmarc.{name}", language=None)
         return
     last_day = forms.last_day(last_report_end)
-    st.subheader(_("No mail was reported in this period"))
+    st.subheader(_("No mail was reported in this period"), anchor=False)
     st.write(
         _(
             "Chosen: %(first)s – %(last)s (UTC days). The newest report ended on %(newest)s.",

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.customer_words import DECISIONS, STAGES, VERDICTS, gate_words
+from analysis.frames import Period
 from analysis.gates import Gate
 from analysis.ladder import Advice
 from analysis.report import DomainReport, MonthlyReport
@@ -38,7 +39,7 @@ def html(report: MonthlyReport, language: str) -> str:
         .render(
             report=report,
             language=language,
-            month=month(report, language),
+            month=month_of(report.period, language),
             verdict=verdict(report, language),
             _=words,
             number=partial(forms.number, language),
@@ -64,9 +65,9 @@ def pdf(report: MonthlyReport, language: str) -> bytes:
     return drawn
 
 
-def month(report: MonthlyReport, language: str) -> str:
-    """The report's month: `2026年10月`, `October 2026`."""
-    first: date = forms.as_date(report.period.first_day)
+def month_of(period: Period, language: str) -> str:
+    """The month that begins a period: `2026年10月`, `October 2026`."""
+    first: date = forms.as_date(period.first_day)
     return format_date(first, "y年M月" if language == "ja" else "MMMM y", locale=language)
 
 

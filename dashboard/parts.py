@@ -103,7 +103,7 @@ def figures(shown: list[Figure]) -> None:
 
 def show_notice(notice: Notice) -> None:
     """A screen without numbers: what is the matter and what to do."""
-    st.subheader(notice.title)
+    st.subheader(notice.title, anchor=False)
     st.write(notice.sentence)
     if notice.command:
         st.code(notice.command, language=None)

@@ -195,7 +195,7 @@ def _show_trail(visit: Visit) -> None:
 
 def _show_no_entry(visit: Visit, text: str) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Nothing matches “%(text)s”", text=md(text)) if text else _("Nothing was written yet"))
+    st.subheader(_("Nothing matches “%(text)s”", text=md(text)) if text else _("Nothing was written yet"), anchor=False)
     st.write(_("The trail has logins, changes, decisions, consents and downloads. Clear the field to see all."))
 
 

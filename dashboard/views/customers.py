@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from dashboard import answers_office, office_changes, office_tables, parts, said, session
+from dashboard import answers_export, answers_office, office_changes, office_tables, parts, said, session
 from dashboard.said import Said
 from dashboard.session import Visit
 from dashboard.text import md
@@ -74,6 +74,9 @@ def _show_one_customer(visit: Visit, rows: Sequence[Customer]) -> None:
     found = next((row for row in rows if row.name == chosen), None)
     if found is None:
         return
+    with st.container(horizontal=True):
+        answers_export.export_button(visit, found.slug, parts.last_days(visit.today, 30), key="export_set")
+        answers_export.report_button(visit, found.slug, key="report")
     with st.form("rename", width=FIELD_PIXELS):
         name = st.text_input(_("Name"), found.name, max_chars=CUSTOMER_NAME_LENGTH, autocomplete="off")
         st.caption(_("Its domains, accounts and file names stay."))

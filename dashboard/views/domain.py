@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from analysis.frames import Period
-from dashboard import answers_domain, domain_head, markup, parts, session
+from dashboard import answers_domain, answers_export, domain_head, markup, parts, session
 from dashboard.session import Visit
 from dashboard.views import (
     domain_alignment,
@@ -60,11 +60,12 @@ def render(visit: Visit) -> None:
         section = SECTIONS[parts.choose_one(_("Section"), words, usual=USUAL, key="tab")]
         period = parts.choose_period(visit) if section.of_period else parts.last_days(visit.today, 30)
     section.show(visit, name, period)
+    answers_export.export_button(visit, name, period, key="export_set")
 
 
 def _show_unknown(visit: Visit) -> None:
     _ = translator(visit.language)
-    st.subheader(_("There is no such domain here"))
+    st.subheader(_("There is no such domain here"), anchor=False)
     st.write(_("The address names a domain that has no report, or that is not yours. Choose one from the list."))
 
 

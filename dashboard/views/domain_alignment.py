@@ -71,7 +71,7 @@ def _show_trust(visit: Visit, page: DomainPage) -> None:
 
 def _show_alignment(visit: Visit, page: DomainPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("SPF and DKIM alignment by day"))
+    st.subheader(_("SPF and DKIM alignment by day"), anchor=False)
     st.caption(
         _("Blue passed DMARC, orange did not. What the receivers saw and reported, per UTC day; not all mail sent.")
     )
@@ -81,7 +81,7 @@ def _show_alignment(visit: Visit, page: DomainPage) -> None:
 
 def _show_dispositions(visit: Visit, page: DomainPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("What receivers did"))
+    st.subheader(_("What receivers did"), anchor=False)
     st.caption(_("The disposition that receivers applied, per UTC day. “No action” need not mean the inbox."))
     spec = charts.dispositions_by_day(page.days, visit.language)
     _show_days(visit, page, spec, charts.DISPOSITION, "dispositions")
@@ -101,6 +101,6 @@ def _show_days(visit: Visit, page: DomainPage, spec: Spec, bands: tuple[Band, ..
 
 def _show_reporters(visit: Visit, page: DomainPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Reporters"))
+    st.subheader(_("Reporters"), anchor=False)
     st.caption(_("Who sent reports. A receiver that is not in this list may have had mail all the same."))
     parts.show_table(tables.reporters(page.reporters, visit.language), key="reporters", alt=_("Reporters"))

@@ -46,10 +46,10 @@ def _show_record(visit: Visit, head: DomainHead) -> None:
     _ = translator(visit.language)
     advice = head.advice
     if advice.next_stage is None:
-        st.subheader(_("There is no further step"))
+        st.subheader(_("There is no further step"), anchor=False)
         st.write(_nothing_next(visit, head))
         return
-    st.subheader(_("Next step: %(stage)s", stage=_(STAGES[advice.next_stage])))
+    st.subheader(_("Next step: %(stage)s", stage=_(STAGES[advice.next_stage])), anchor=False)
     if advice.record_next is None:
         st.write(_("The record can be drafted as soon as the live one was looked up in DNS."))
         return
@@ -101,7 +101,7 @@ def _show_gates(visit: Visit, head: DomainHead) -> None:
     rest = [gate for gate in advice.gates if gate.id not in needed and (gate.id != "Parked" or gate.state == PASS)]
     if now:
         passed = sum(gate.state == PASS for gate in now)
-        st.subheader(_("Gates of this step"))
+        st.subheader(_("Gates of this step"), anchor=False)
         judged = _("Judged by the mail of 35 days up to %(day)s (UTC).", day=forms.day(visit.language, advice.as_of))
         count = _("%(passed)s of %(all)s passed.", passed=passed, all=len(now))
         st.caption(f"{count} {judged}")
@@ -143,7 +143,7 @@ def _show_coverage(visit: Visit, head: DomainHead) -> None:
     _ = translator(visit.language)
     coverage = head.advice.coverage
     if coverage.silent:
-        st.subheader(_("Reporters that went silent"))
+        st.subheader(_("Reporters that went silent"), anchor=False)
         st.caption(
             _("They told of own mail on several days and of none for two weeks. What they receive is not seen now.")
         )
@@ -151,7 +151,7 @@ def _show_coverage(visit: Visit, head: DomainHead) -> None:
             gate_tables.silent(coverage, visit.language), key="silent", alt=_("Reporters that went silent")
         )
     if coverage.seasonal:
-        st.subheader(_("Senders with a season"))
+        st.subheader(_("Senders with a season"), anchor=False)
         st.caption(_("They send now and then only. Before a step, wait until each was seen to pass once more, or ask."))
         table = gate_tables.seasonal(coverage, head.facts.own, visit.language)
         parts.show_table(table, key="seasonal", alt=_("Senders with a season"))
@@ -164,7 +164,7 @@ def _show_consents(visit: Visit, head: DomainHead) -> None:
     """The consents that hold; staff can write one down, or take one back."""
     _ = translator(visit.language)
     staff = visit.visitor.role in domain_changes.STAFF
-    st.subheader(_("The customer's consent"))
+    st.subheader(_("The customer's consent"), anchor=False)
     st.caption(_("A step that treats mail otherwise needs it. It keeps what the reports showed on that day."))
     if not head.facts.consents:
         st.write(_("No consent is recorded."))

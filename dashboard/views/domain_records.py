@@ -55,7 +55,7 @@ def show(visit: Visit, name: str, period: Period) -> None:
 
 def _show_never_looked(visit: Visit, name: str) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Nobody has looked at the DNS of this domain yet"))
+    st.subheader(_("Nobody has looked at the DNS of this domain yet"), anchor=False)
     if visit.visitor.role == "customer":
         st.write(_("The records are looked up every night. Please come back tomorrow."))
         return
@@ -107,7 +107,7 @@ def _figures(visit: Visit, page: RecordsPage) -> list[Figure]:
 
 def _show_dmarc(visit: Visit, page: RecordsPage) -> None:
     _ = translator(visit.language)
-    st.subheader("DMARC")
+    st.subheader("DMARC", anchor=False)
     st.markdown(_place_words(visit, page))
     _show_checked(visit, page, Kind.DMARC)
     if page.authorisations:
@@ -138,7 +138,7 @@ def _place_words(visit: Visit, page: RecordsPage) -> str:
 
 def _show_spf(visit: Visit, page: RecordsPage) -> None:
     _ = translator(visit.language)
-    st.subheader("SPF")
+    st.subheader("SPF", anchor=False)
     _show_checked(visit, page, Kind.SPF)
     if page.spf is None:
         return
@@ -160,7 +160,7 @@ def _show_spf(visit: Visit, page: RecordsPage) -> None:
 
 def _show_dkim(visit: Visit, page: RecordsPage) -> None:
     _ = translator(visit.language)
-    st.subheader("DKIM")
+    st.subheader("DKIM", anchor=False)
     if not page.keys:
         st.write(_("No key is known: reports of the last 30 days name no selector of this domain."))
         return
@@ -171,7 +171,7 @@ def _show_dkim(visit: Visit, page: RecordsPage) -> None:
 
 def _show_mail_hosts(visit: Visit, page: RecordsPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Mail hosts (MX)"))
+    st.subheader(_("Mail hosts (MX)"), anchor=False)
     if page.mail_hosts:
         st.code("\n".join(plain(host) for host in page.mail_hosts), language=None)
     else:
@@ -227,7 +227,7 @@ def _show_finding(visit: Visit, finding: Finding) -> None:
 
 def _show_timeline(visit: Visit, name: str, page: RecordsPage, period: Period) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Changes, beside the pass rate"))
+    st.subheader(_("Changes, beside the pass rate"), anchor=False)
     if page.first_look is not None:
         first = forms.day(visit.language, page.first_look // 86_400)
         st.caption(

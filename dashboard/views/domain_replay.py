@@ -48,7 +48,7 @@ def _show_silence(visit: Visit, name: str, period: Period) -> None:
     if page is None:
         return
     if page.rate.messages:
-        st.subheader(_("The records of this period are not stored any more"))
+        st.subheader(_("The records of this period are not stored any more"), anchor=False)
         st.write(_("A replay needs single records, which go before the daily sums. Choose a later period."))
         return
     domain_parts.show_silence(visit, name, period, page.last_report_end)
@@ -171,7 +171,7 @@ def _honesty(visit: Visit, found: Replay) -> str:
 def _show_legitimate(visit: Visit, found: Replay) -> None:
     _ = translator(visit.language)
     own = found.legitimate
-    st.subheader(_("The customer's own mail"))
+    st.subheader(_("The customer's own mail"), anchor=False)
     if not own:
         st.success(_("No mail of the customer's own senders would have been met."), icon=":material/check_circle:")
         st.caption(_("Own senders are those judged or decided as the customer's; see “Senders” for the open ones."))
@@ -201,7 +201,7 @@ def _own_line(visit: Visit, hit: Hit) -> str:
 
 def _show_hits(visit: Visit, found: Replay) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Whom the policy meets"))
+    st.subheader(_("Whom the policy meets"), anchor=False)
     if not found.hits:
         st.write(_("Nobody: no message of the period would have been quarantined or eligible for rejection."))
         return

@@ -45,7 +45,7 @@ def show(visit: Visit, name: str, period: Period) -> None:
 
 def _show_list(visit: Visit, name: str, period: Period) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Reports"))
+    st.subheader(_("Reports"), anchor=False)
     only = _filter(visit, name, period)
     found = answers_reports.listed(visit.scope, name, period, only)
     if not found.total:
@@ -102,11 +102,12 @@ def _show_report(visit: Visit, name: str, report_id: int) -> None:
     number = int(first[:9]) if first.isascii() and first.isdigit() else 0
     found = answers_reports.detail(visit.scope, name, report_id, number)
     if found is None:
-        st.subheader(_("There is no such report here"))
+        st.subheader(_("There is no such report here"), anchor=False)
         st.write(_("The address names a report that is not stored any more, or that is not yours."))
         return
     st.subheader(
-        _("Report of %(reporter)s, %(end)s", reporter=md(found.facts["reporter"]), end=md(_last_day(found, visit)))
+        _("Report of %(reporter)s, %(end)s", reporter=md(found.facts["reporter"]), end=md(_last_day(found, visit))),
+        anchor=False,
     )
     _show_standing(visit, found)
     _show_words(visit, found)

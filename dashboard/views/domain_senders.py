@@ -68,7 +68,7 @@ def _show_group(visit: Visit, found: Board, group: Group) -> None:
         return
     _ = translator(visit.language)
     total = forms.number(visit.language, len(group.entries))
-    st.subheader(f"{_(sender_tables.CLASSES[group.id])} ({total})")
+    st.subheader(f"{_(sender_tables.CLASSES[group.id])} ({total})", anchor=False)
     st.caption(_(ABOUT[group.id]))
     shown = st.session_state.get(_shown_key(found, group), FIRST[group.id])
     for entry in group.entries[:shown]:

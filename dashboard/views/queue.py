@@ -9,7 +9,7 @@ import streamlit as st
 
 from analysis.customer_words import STAGES
 from analysis.queue import Queue, QueueRow, State
-from dashboard import answers_queue, parts, queue_tables, session
+from dashboard import answers_export, answers_queue, parts, queue_tables, session
 from dashboard.ladder_words import STATES
 from dashboard.parts import Figure
 from dashboard.session import Visit
@@ -33,6 +33,8 @@ def render(visit: Visit) -> None:
         _show_empty(visit)
         return
     parts.figures(_figures(visit, shown))
+    if _is_customer(visit):
+        _show_files(visit)
     rows = _chosen(visit, shown)
     if rows:
         _show_domains(visit, rows, len(shown.rows))
@@ -143,7 +145,7 @@ def _show_domains(visit: Visit, rows: list[QueueRow], total: int) -> None:
 
 def _show_empty(visit: Visit) -> None:
     _ = translator(visit.language)
-    st.subheader(_("No report has been read yet"))
+    st.subheader(_("No report has been read yet"), anchor=False)
     if _is_customer(visit):
         st.write(_("None of your domains has a report so far. The first ones come about a day after DMARC is set up."))
         return
@@ -151,11 +153,18 @@ def _show_empty(visit: Visit) -> None:
     st.code("sekisho ingest PATH", language=None)
 
 
+def _show_files(visit: Visit) -> None:
+    """A customer's own files: everything of the last 30 days, and the report of the last whole month."""
+    with st.container(horizontal=True):
+        answers_export.export_button(visit, "", parts.last_days(visit.today, 30), key="export_set")
+        answers_export.report_button(visit, "", key="report")
+
+
 def _show_no_match(visit: Visit, total: int) -> None:
     """Say which filters let nothing pass."""
     _ = translator(visit.language)
     set_ones = ", ".join(md(value) for value in parts.address_of(*LIST_FIELDS).values())
-    st.subheader(_("Nothing matches “%(text)s”", text=set_ones))
+    st.subheader(_("Nothing matches “%(text)s”", text=set_ones), anchor=False)
     st.write(
         _(
             "None of the %(total)s domains passes all filters. Clear some of them to see more.",

@@ -51,7 +51,7 @@ def render(visit: Visit) -> None:
 
 def _show_unknown(visit: Visit) -> None:
     _ = translator(visit.language)
-    st.subheader(_("There is no such sender here"))
+    st.subheader(_("There is no such sender here"), anchor=False)
     st.write(_("The address names a sender that has sent nothing for the domain, or a domain that is not yours."))
 
 
@@ -72,7 +72,7 @@ def _show_sender(visit: Visit, page: SenderPage) -> None:
 
 def _show_silence(visit: Visit, page: SenderPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("No mail of this sender was reported in this period"))
+    st.subheader(_("No mail of this sender was reported in this period"), anchor=False)
     if page.last_day is None:
         st.write(_("None was ever counted. Choose another period, or go back to the domain."))
         return
@@ -138,7 +138,7 @@ def _show_assessment(visit: Visit, page: SenderPage) -> None:
 
 def _show_days(visit: Visit, page: SenderPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("SPF and DKIM alignment by day"))
+    st.subheader(_("SPF and DKIM alignment by day"), anchor=False)
     st.caption(
         _("Blue passed DMARC, orange did not. What the receivers saw and reported, per UTC day; not all mail sent.")
     )
@@ -153,7 +153,7 @@ def _show_days(visit: Visit, page: SenderPage) -> None:
 
 def _show_causes(visit: Visit, page: SenderPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Why mail did not align"))
+    st.subheader(_("Why mail did not align"), anchor=False)
     if not page.records:
         st.write(_("No record whose report begins in the period is stored: older records go before the daily sums."))
         return
@@ -174,7 +174,7 @@ def _show_causes(visit: Visit, page: SenderPage) -> None:
 
 def _show_reporters(visit: Visit, page: SenderPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Reporters"))
+    st.subheader(_("Reporters"), anchor=False)
     st.caption(_("Who told of this sender's mail in the period."))
     parts.show_table(sender_tables.reporters(page.reporters, visit.language), key="reporters", alt=_("Reporters"))
 
@@ -182,7 +182,7 @@ def _show_reporters(visit: Visit, page: SenderPage) -> None:
 def _show_sources(visit: Visit, page: SenderPage) -> None:
     _ = translator(visit.language)
     sources = page.sender.sources if page.sender else ()
-    st.subheader(_("Sources"))
+    st.subheader(_("Sources"), anchor=False)
     count = forms.number(visit.language, len(sources))
     words = _("The addresses from which it sent in the period: %(count)s.", count=count)
     most = _("Shown are the %(count)s with most mail; the file has all.", count=forms.number(visit.language, MOST_ROWS))
@@ -202,7 +202,7 @@ def _sources_table(page: SenderPage, language: str) -> Table:
 
 def _show_history(visit: Visit, page: SenderPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("Decisions"))
+    st.subheader(_("Decisions"), anchor=False)
     if not page.history:
         st.write(_("Nothing was decided about this sender yet."))
         return
@@ -212,7 +212,7 @@ def _show_history(visit: Visit, page: SenderPage) -> None:
 
 def _show_elsewhere(visit: Visit, page: SenderPage) -> None:
     _ = translator(visit.language)
-    st.subheader(_("The same sender under other domains"))
+    st.subheader(_("The same sender under other domains"), anchor=False)
     if not page.elsewhere:
         st.write(_("In this period it sent for no other domain."))
         return
