@@ -87,7 +87,7 @@ def _dns(visit: Visit, head: DomainHead) -> Note:
     live = head.facts.live
     if live.looked_at is None:
         customer = visit.visitor.role == "customer"
-        note = _("we look it up every night") if customer else _("Run “sekisho lookup” or the nightly run.")
+        note = _("we look it up every night") if customer else _("Run “sekisho check” or wait for the night.")
         return _("Policy in DNS"), _("not looked up yet"), note
     looked = _("looked up %(at)s UTC", at=forms.moment(live.looked_at))
     if live.record is None and live.inherited is not None:
