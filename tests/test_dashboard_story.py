@@ -76,9 +76,10 @@ def test_staff_finds_what_blocks_a_firm_decides_it_and_gets_the_record(page: Pag
     after = gate(page, "G2")
     assert after != before
     assert "Invoice system: only 0 of 120 messages passed" in after
-    copied = page.locator("[data-testid=stCode] code").all_inner_texts()
+    expect(page.get_by_text("v=DMARC1; p=quarantine").first).to_be_attached()
+    copied = page.locator("[data-testid=stCode]").all_text_contents()
     drafted = [text for text in copied if "p=quarantine; " in text]
-    assert drafted
+    assert drafted, copied
     assert "t=y; pct=0" in drafted[0]
     assert f"rua=mailto:dmarc@{FIRM}" in drafted[0]
 
