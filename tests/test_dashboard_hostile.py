@@ -86,7 +86,8 @@ class Watched:
         """Every file that the page offers, with its name; what is folded is opened first."""
         for fold in self.page.locator("[data-testid=stExpander] summary").all():
             fold.click()
-        buttons = self.page.locator("[data-testid=stDownloadButton] button")
+        # A button with a help text is in the page twice: the second, for touch screens, is seen only there.
+        buttons = self.page.locator("[data-testid=stDownloadButton] button:visible")
         self.page.wait_for_timeout(300)
         for place in range(buttons.count()):
             with self.page.expect_download() as download:
