@@ -1,5 +1,5 @@
 # Sourced by scripts/demo, scripts/test and .ci/run, which stand in the root of the checkout by then.
-# What they share: an environment with a lock and the project in it, and a store with the sample reports.
+# What they share: an environment with a lock and the project in it.
 
 # The newest Python from 3.11 on that can make an environment.
 find_python() {
@@ -35,14 +35,4 @@ install_locked() {
     echo "$state" >"$stamp"
     # What the tests run on holds all that the product runs on.
     echo "$state" >.venv/installed-run
-}
-
-# read_samples SEKISHO FOLDER: a new store in the current folder with the customers and the reports of the samples.
-read_samples() {
-    "$1" db upgrade
-    sed 1d "$2/domains.csv" | cut -d , -f 2 | sort -u | while IFS= read -r customer; do
-        "$1" customers add "$customer" </dev/null
-    done
-    "$1" domains import "$2/domains.csv"
-    "$1" ingest "$2/history" "$2/broken"
 }

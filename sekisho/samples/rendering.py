@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from . import chance
-from .customers import Dkim
-from .history import Report, Row
-from .packing import Member, Part, gzip, lines_of, mail, zipped
-from .reporters import Reporter, Shape
+from sekisho.samples import chance
+from sekisho.samples.history import Report, Row
+from sekisho.samples.packing import Member, Part, gzip, lines_of, mail, zipped
+from sekisho.samples.reporters import Reporter, Shape
+from sekisho.samples.streams import Dkim
 
 Node = tuple[str, "str | list[Node]"]
 

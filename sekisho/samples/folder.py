@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 
-from .history import Report
-from .packing import Member, mbox, zipped
-from .rendering import as_file, as_mail, by_reporter, envelope_line, file_name
-from .reporters import Reporter
+from sekisho.samples.history import Report
+from sekisho.samples.packing import Member, mbox, zipped
+from sekisho.samples.rendering import as_file, as_mail, by_reporter, envelope_line, file_name
+from sekisho.samples.reporters import Reporter
 
 
 @dataclass(frozen=True, slots=True)

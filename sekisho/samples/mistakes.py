@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
-from .calendars import is_business_day
-from .customers import STRAY_STREAM, STREAMS
-from .folder import Sample
-from .history import Report, single_reports
-from .packing import Member, Part, gzip, lines_of, mail, mbox, zipped
-from .rendering import as_file, as_mail, attachment, envelope_line, file_name, headers, xml
+from sekisho.samples.calendars import is_business_day
+from sekisho.samples.customers import STRAY_STREAM, STREAMS
+from sekisho.samples.folder import Sample
+from sekisho.samples.history import Report, single_reports
+from sekisho.samples.packing import Member, Part, gzip, lines_of, mail, mbox, zipped
+from sekisho.samples.rendering import as_file, as_mail, attachment, envelope_line, file_name, headers, xml
 
 _FIRM_STREAMS = tuple(stream for stream in STREAMS if stream.sender.domain == "example.com")
 _ONE_DAY = timedelta(days=1)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .packing import Member, Part, deflate, gzip, gzip_run, lines_of, mail, zipped
+from sekisho.samples.packing import Member, Part, deflate, gzip, gzip_run, lines_of, mail, zipped
 
 DOMAIN = "broken.example"
 BEGIN, END = 1_790_812_800, 1_790_899_199  # 2026-10-01 UTC
@@ -136,7 +136,7 @@ def _archives() -> Iterator[Broken]:
 
 
 def _member_names() -> Iterator[Broken]:
-    names = {"parent": "../../evil.xml", "absolute": "/tmp/evil.xml", "drive": "C:\\evil.xml"}
+    names = {"parent": "../../evil.xml", "absolute": "/tmp/evil.xml", "drive": "C:\\evil.xml"}  # noqa: S108 - a name in a hostile archive
     for kind, name in names.items():
         packed = zipped([Member(name, _report(f"member {kind}").encode())])
         yield Broken(f"13-member-{kind}.zip", packed, _STORED, f"a member named {name}: read, never written", 1)

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from . import chance
-from .calendars import CALENDARS, epoch
-from .customers import POLICIES, SPOOFING, STREAMS, WAVE_EVERY, Dkim, Policy, Sender, Spf, Spoofing, Stream, Way
-from .reporters import AUDIENCES, BY_KEY, REPORTERS, Reporter
+from sekisho.samples import chance
+from sekisho.samples.calendars import CALENDARS, epoch
+from sekisho.samples.customers import POLICIES, SPOOFING, STREAMS, WAVE_EVERY, Spoofing
+from sekisho.samples.reporters import AUDIENCES, BY_KEY, REPORTERS, Reporter
+from sekisho.samples.streams import Dkim, Policy, Sender, Spf, Stream, Way
 
 
 @dataclass(frozen=True, slots=True)

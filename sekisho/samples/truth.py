@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from .customers import CUSTOMERS, SENDERS, Sender
-from .folder import Sample, beside_another
-from .history import Report
-from .hostile import Broken
-from .reporters import REPORTERS
+from sekisho.samples.customers import CUSTOMERS, SENDERS
+from sekisho.samples.folder import Sample, beside_another
+from sekisho.samples.history import Report
+from sekisho.samples.hostile import Broken
+from sekisho.samples.reporters import REPORTERS
+from sekisho.samples.streams import Sender
 
 _SENDER_COLUMNS = (
     "domain sender kind truth verdict decision networks recognise messages passed first_day last_day".split()

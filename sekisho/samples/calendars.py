@@ -54,7 +54,7 @@ def _second_tuesday(day: date) -> float:
     return 1.0 if day.weekday() == 1 and day.isocalendar().week % 2 == 0 else 0.0
 
 
-def _nights(day: date) -> float:
+def _nights(_day: date) -> float:
     return 1.0
 
 

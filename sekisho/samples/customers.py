@@ -7,6 +7,8 @@ that Sekisho has to name bear their real names and addresses.
 from dataclasses import dataclass
 from datetime import date
 
+from sekisho.samples.streams import ALWAYS, Dkim, Policy, Sender, Spf, Stream, Way
+
 SHOP, FIRM, PARKED, NOBODY = "example.jp", "example.com", "example.net", "unregistered.example"
 
 CUSTOMERS = (
@@ -16,96 +18,17 @@ CUSTOMERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the domain's DMARC record says from this day on."""
-
-    since: date
-    p: str
-    sp: str
-    np: str | None = None
-    pct: int = 100
-    t: str = "n"
-    adkim: str = "r"
-    aspf: str = "r"
-    fo: str = "0"
-
-
-_ALWAYS = date(2012, 1, 1)
 # The shop follows the advice after the committed history: longer histories (--until) see its next steps.
 POLICIES: dict[str, tuple[Policy, ...]] = {
     SHOP: (
-        Policy(_ALWAYS, "none", "none"),
+        Policy(ALWAYS, "none", "none"),
         Policy(date(2026, 12, 1), "quarantine", "quarantine", pct=0, t="y"),
         Policy(date(2026, 12, 15), "quarantine", "quarantine"),
     ),
-    FIRM: (Policy(_ALWAYS, "none", "none", fo="1"),),
-    PARKED: (Policy(_ALWAYS, "none", "none"),),
-    NOBODY: (Policy(_ALWAYS, "none", "none"),),
+    FIRM: (Policy(ALWAYS, "none", "none", fo="1"),),
+    PARKED: (Policy(ALWAYS, "none", "none"),),
+    NOBODY: (Policy(ALWAYS, "none", "none"),),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Dkim:
-    """One signature and how it verified."""
-
-    domain: str
-    selector: str
-    result: str = "pass"
-    human_result: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Spf:
-    """The SPF check of one identity."""
-
-    domain: str
-    result: str = "pass"
-    scope: str = "mfrom"
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way a stream's mail arrives: `weight` is its part of the stream; an empty `envelope` is the null sender."""
-
-    weight: float
-    envelope: str
-    spf: Spf
-    dkim: tuple[Dkim, ...] = ()
-    since: date = _ALWAYS
-    until: date = date(9999, 12, 31)
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """One sender of one domain and the truth about it: a row of the label file.
-
-    `verdict` lists what the rules may say before anybody has decided; `decision` is what the customer would answer.
-    """
-
-    domain: str
-    name: str
-    kind: str
-    truth: str
-    verdict: str
-    decision: str
-    networks: tuple[str, ...]
-    recognise: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Mail of one kind: `per_day` messages on a full day of its calendar, seen by the receivers of its audience."""
-
-    sender: Sender
-    per_day: float
-    calendar: str
-    audience: str
-    addresses: tuple[str, ...]
-    ways: tuple[Way, ...]
-    header_from: str = ""
-    reason: str = ""
-    spread: float = 0.3
 
 
 def _known(domain: str, name: str, kind: str, networks: str, recognise: str, verdict: str = "ours-ok") -> Sender:

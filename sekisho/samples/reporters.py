@@ -23,7 +23,7 @@ class Shape:
     unsigned: str = ""
     hardfail: bool = False
     empty_reason: bool = False
-    quiet_pass: str = "none"
+    quiet_pass: str = "none"  # noqa: S105 - a result of SPF
     forward_reason: str = "forwarded"
     list_reason: str = "mailing_list"
     generator: str = ""
