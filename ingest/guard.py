@@ -114,6 +114,10 @@ class _Reader(Wall):
                 raise Refused("repeated", f"<{name}> stands twice")
             self._seen.add(name)
 
+    def is_introduced(self) -> bool:
+        """Whether metadata and policy have come: each comes once."""
+        return self._seen >= _ONCE
+
     def closed(self, name: str) -> None:
         field_name = _IDENTITY.get("/".join(self._path[1:])) if self.depth <= 4 else None
         if field_name:
@@ -184,6 +188,12 @@ class Guard:
         self._reader.parse(b"", final=True)
         self._require_all_seen()
         return Head(b"".join(self._before), b"".join(self._after), self._reader.texts, self._reader.namespace)
+
+    def head_so_far(self) -> Head | None:
+        """The head, as far as it stands before the first record; None where identity or policy do not stand there."""
+        if self._after or not self._reader.is_introduced():
+            return None
+        return Head(b"".join(self._before), b"</feedback>", dict(self._reader.texts), self._reader.namespace)
 
     def _require_all_seen(self) -> None:
         if self._reader.records != self._groups:
@@ -292,16 +302,16 @@ def _check_form(element: Element) -> None:
 
 def _take_out(record: bytes) -> tuple[bytes | None, bytes | None, bytes]:
     """Source IP, count, and the record without the two; None for one that is not there as plain text."""
-    usual = _USUAL_ROW.search(record)
-    if usual and record.find(b"<source_ip>") == usual.start() and record.find(b"<count>") == usual.start(2) - 7:
-        ip, count = usual.span(1), usual.span(2)
-        rest = b"".join((record[: ip[0]], b"\0", record[ip[1] : count[0]], b"\0", record[count[1] :]))
-        return usual[1].strip(), usual[2].strip(), rest
-    return _take_out_anywhere(record)
+    usual = _USUAL_START.match(record)
+    if usual is None:
+        return _take_out_anywhere(record)
+    _, (ip, ip_end), (count, count_end) = usual.regs
+    rest = b"".join((record[:ip], b"\0", record[ip_end:count], b"\0", record[count_end:]))
+    return usual[1].strip(), usual[2].strip(), rest
 
 
-# Nearly every reporter writes the count right behind the address.
-_USUAL_ROW = re.compile(rb"<source_ip>([^<&]*)</source_ip>\s*<count>([^<&]*)</count>")
+# Nearly every reporter begins a record so: no other address or count can stand before these.
+_USUAL_START = re.compile(rb"<record>\s*<row>\s*<source_ip>([^<&]*)</source_ip>\s*<count>([^<&]*)</count>")
 
 
 def _take_out_anywhere(record: bytes) -> tuple[bytes | None, bytes | None, bytes]:

@@ -1,7 +1,7 @@
 """Which mails of a mailbox are new, their bytes, and filing them away once they are stored.
 
-Flags stay as they are, nothing is deleted, no folder is ever expunged as a whole. One thread owns the connection and
-fetches the next batch while the caller reads this one; at most two batches are in memory. Errors: `mailbox_errors`.
+Flags stay as they are. One thread owns the connection and fetches the next batch while the caller reads this one; at
+most two batches are in memory. Errors: `mailbox_errors`.
 """
 
 import logging
@@ -9,43 +9,32 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from types import TracebackType
-from typing import Literal, ParamSpec, Protocol, Self, TypeVar
+from typing import ParamSpec, Protocol, Self, TypeVar
 
 from imapclient import DELETED
 
-from ingest.imap_session import Client, Credential, ImapSession, OpenFolder
-from ingest.mailbox_errors import (
-    CommandRefused,
-    ConfigurationError,
-    ConnectionLost,
-    FolderRenewed,
-    Refused,
-    TryAgainLater,
-    shown,
-)
+from ingest.imap_login import Credential
+from ingest.imap_session import ImapSession, OpenFolder
+from ingest.mailbox_batches import Budget, Envelope, Stop, batches
+from ingest.mailbox_errors import CommandRefused, ConnectionLost, FolderRenewed, TryAgainLater, shown
+from ingest.mailbox_filing import GMAIL, Filing, Move
+from ingest.mailbox_folders import Folders
 from ingest.mailbox_options import Mailbox
 from ingest.reading import Message
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES = 4 * 1024 * 1024
-BATCH_MESSAGES = 100
 # Servers may refuse command lines above 8,192 bytes; a UID takes up to eleven.
 SIZES_AT_ONCE = 500
-MOVES_AT_ONCE = 200
 # The answer to SEARCH is one line, Python's imaplib refuses lines above 1,000,000 bytes, and taking one apart costs
 # memory many times its length.
 SEARCHED_AT_ONCE = 10_000
-GMAIL = "X-GM-EXT-1"
 _RESCANS = 3
 _BODY = b"BODY[]"
 
 T = TypeVar("T")
 Given = ParamSpec("Given")
-Target = Literal["processed", "quarantine"]
-Stop = Literal["messages", "bytes", "bytes of the day", "seconds"]
 
 
 class Known(Protocol):
@@ -54,23 +43,10 @@ class Known(Protocol):
     def __call__(self, folder: str, uidvalidity: int, uids: Sequence[int], /) -> AbstractSet[int]: ...
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Move:
-    """A stored message to file away. `folder` is the server's name, as in `Message.folder`."""
+class Recognised(Protocol):
+    """Which of these mails, as UIDs, the store has from another place of the mailbox, so that none is fetched again."""
 
-    folder: str
-    uidvalidity: int
-    to: Target
-    uid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What is known of a mail before its download. `gmail_id` names the same mail under every label."""
-
-    uid: int
-    size: int
-    gmail_id: int | None = None
+    def __call__(self, folder: str, uidvalidity: int, envelopes: Sequence[Envelope], /) -> AbstractSet[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +74,10 @@ class MailboxSession:
         self.skipped: list[Skipped] = []
         self._session = session
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="imap")
-        self._folders: FolderNames | None = None
+        self._folders = Folders(session)
+        self._filing = Filing(session, self._folders)
+        self._recognised: Recognised | None = None
         self._gmail_seen: dict[int, str] = {}
-        self._copied: set[Move] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -115,26 +92,30 @@ class MailboxSession:
 
     # ------------------------------------------------------------------ reading
 
-    def messages(self, known: Known, *, bytes_left_today: int | None = None) -> Iterator[Message]:
+    def messages(
+        self, known: Known, *, recognised: Recognised | None = None, bytes_left_today: int | None = None
+    ) -> Iterator[Message]:
         """Every mail that `known` does not have, oldest first, folder by folder, until a budget ends the run.
 
+        On Gmail `recognised` is asked about the mails that `known` does not have, before their download.
         A mail above the size limit comes with empty content and its size. Mails that others removed meanwhile are
         left out. Raises TryAgainLater after the last mail that could be had, when the server throttles or is gone;
         ConfigurationError or Refused when a person must act. `bytes_left_today` is what today's runs left over.
         """
         self.stopped = None
+        self._recognised = recognised
         budget = self._budget(bytes_left_today)
         for name in self.mailbox.folders:
-            folder = self._do(self._existing_folder, name)
+            folder = self._do(self._folders.existing, name)
             yield from self._folder_messages(folder, known, budget)
             if self.stopped:
                 return
 
-    def _budget(self, bytes_left_today: int | None) -> "Budget":
+    def _budget(self, bytes_left_today: int | None) -> Budget:
         left_today = self.mailbox.bytes_per_day if bytes_left_today is None else bytes_left_today
         return Budget(self.mailbox.messages_per_run, self.mailbox.bytes_per_run, left_today)
 
-    def _folder_messages(self, name: str, known: Known, budget: "Budget") -> Iterator[Message]:
+    def _folder_messages(self, name: str, known: Known, budget: Budget) -> Iterator[Message]:
         for _ in range(_RESCANS):
             try:
                 yield from self._scan(name, known, budget)
@@ -144,7 +125,7 @@ class MailboxSession:
                 return
         raise TryAgainLater(f"mailbox {self.mailbox.name}: folder {shown(name)} changes its UIDVALIDITY all the time")
 
-    def _scan(self, name: str, known: Known, budget: "Budget") -> Iterator[Message]:
+    def _scan(self, name: str, known: Known, budget: Budget) -> Iterator[Message]:
         folder = self._do(self._open, name)
         waiting = self._do(self._waiting, folder)
         done = known(folder.name, folder.uidvalidity, waiting)
@@ -160,7 +141,7 @@ class MailboxSession:
         if self._session.throttled:
             raise TryAgainLater(f"mailbox {self.mailbox.name}: the server throttles us; the next run goes on")
 
-    def _batches(self, folder: OpenFolder, uids: Sequence[int], budget: "Budget") -> Iterator[Sequence[Envelope]]:
+    def _batches(self, folder: OpenFolder, uids: Sequence[int], budget: Budget) -> Iterator[Sequence[Envelope]]:
         for envelopes in self._envelopes(folder, uids):
             for batch in batches(envelopes, self.mailbox.largest_message_bytes):
                 affordable, self.stopped = budget.take(batch, self.mailbox.largest_message_bytes)
@@ -179,7 +160,14 @@ class MailboxSession:
             if self._must_stop():
                 return
             envelopes = self._do(self._sizes, folder, uids[start : start + SIZES_AT_ONCE])
-            yield [envelope for envelope in envelopes if self._first_sight(folder, envelope)]
+            seen = self._seen_elsewhere(folder, envelopes)
+            yield [each for each in envelopes if each.uid not in seen and self._first_sight(folder, each)]
+
+    def _seen_elsewhere(self, folder: OpenFolder, envelopes: Sequence[Envelope]) -> AbstractSet[int]:
+        named = [envelope for envelope in envelopes if envelope.gmail_id is not None]
+        if self._recognised is None or not named:
+            return frozenset()
+        return self._recognised(folder.name, folder.uidvalidity, named)
 
     def _first_sight(self, folder: OpenFolder, envelope: Envelope) -> bool:
         """False for a mail that this run has met under another label."""
@@ -213,70 +201,9 @@ class MailboxSession:
             return frozenset()
         self._session.extend(self.mailbox.seconds_per_command)
         filed: set[Move] = set()
-        for _, group in groupby(sorted(set(moves)), key=lambda move: (move.folder, move.uidvalidity, move.to)):
-            together = list(group)
-            for start in range(0, len(together), MOVES_AT_ONCE):
-                some = together[start : start + MOVES_AT_ONCE]
-                filed |= self._do(self._file, some)
+        for some in self._filing.batches(moves):
+            filed |= self._do(self._filing.file, some)
         return frozenset(filed)
-
-    def _file(self, moves: Sequence[Move]) -> set[Move]:
-        folder = OpenFolder(moves[0].folder, moves[0].uidvalidity, 0, read_only=False)
-        try:
-            left = self._carried(folder, moves)
-        except FolderRenewed:
-            return set()
-        return {move for move in moves if move.uid not in left}
-
-    def _carried(self, folder: OpenFolder, moves: Sequence[Move]) -> set[int]:
-        """Move and return the UIDs that are still there.
-
-        A refusal is taken once for news: of mails that others removed (then the rest is moved), or of a target
-        folder that is gone (then it is made anew).
-        """
-        try:
-            self._carry(folder, moves, self._target_folder(moves[0].to))
-        except CommandRefused as error:
-            log.warning("%s; trying once more", error)
-            self._folders = None
-        else:
-            return self._present(folder, moves)
-        left = self._present(folder, moves)
-        return self._carried_again(folder, [move for move in moves if move.uid in left]) if left else left
-
-    def _carried_again(self, folder: OpenFolder, moves: Sequence[Move]) -> set[int]:
-        try:
-            self._carry(folder, moves, self._target_folder(moves[0].to))
-        except CommandRefused as error:
-            raise Refused(f"{error}; the mails are stored, and stay where they are") from None
-        return self._present(folder, moves)
-
-    def _carry(self, folder: OpenFolder, moves: Sequence[Move], target: str) -> None:
-        uids = [move.uid for move in moves]
-        doing = f"moving {len(uids)} messages to {shown(target)}"
-        if self._session.capable(GMAIL):
-            self._session.run_in(folder, lambda client: _relabel(client, uids, folder.name, target), doing)
-        elif self._session.capable("MOVE"):
-            self._session.run_in(folder, lambda client: client.move(uids, target), doing)
-        elif self._session.capable("UIDPLUS"):
-            self._session.run_in(folder, lambda client: self._copy_and_expunge(client, moves, target), doing)
-        else:
-            log.info("mailbox %s: the server can neither MOVE nor UIDPLUS; mails stay", self.mailbox.name)
-
-    def _copy_and_expunge(self, client: Client, moves: Sequence[Move], target: str) -> None:
-        fresh = [move for move in moves if move not in self._copied]
-        if fresh:
-            client.copy([move.uid for move in fresh], target)
-            codes = client.take_code("COPYUID")
-            self._copied |= {move for move in fresh if any(names_as_copied(code, move.uid) for code in codes)}
-        safe = [move.uid for move in moves if move in self._copied]
-        if safe:
-            client.add_flags(safe, [DELETED], silent=True)
-            client.uid_expunge(safe)
-
-    def _present(self, folder: OpenFolder, moves: Sequence[Move]) -> set[int]:
-        uids = {move.uid for move in moves}
-        return uids & set(self._search(folder, ["UID", uid_set(uids)]))
 
     # ------------------------------------------------------------------ in the connection's own thread
 
@@ -286,22 +213,18 @@ class MailboxSession:
     def _open(self, name: str) -> OpenFolder:
         return self._session.open(name, read_only=self.mailbox.after == "leave")
 
-    def _search(self, folder: OpenFolder, criteria: Sequence[str]) -> list[int]:
-        doing = f"searching {shown(folder.name)}"
-        return list(self._session.run_in(folder, lambda client: client.search(criteria), doing))
-
     def _waiting(self, folder: OpenFolder) -> list[int]:
         found: list[int] = []
         for first in range(1, folder.messages + 1, SEARCHED_AT_ONCE):
             window = f"{first}:{min(first + SEARCHED_AT_ONCE - 1, folder.messages)}"
-            found.extend(self._search(folder, [window, "NOT", "DELETED"]))
+            found.extend(self._session.search(folder, [window, "NOT", "DELETED"]))
         return sorted(found)
 
     def _sizes(self, folder: OpenFolder, uids: Sequence[int]) -> list[Envelope]:
         wanted = [b"RFC822.SIZE", b"FLAGS"] + ([b"X-GM-MSGID"] if self._session.capable(GMAIL) else [])
         answers = self._session.run_in(folder, lambda client: client.fetch(uids, wanted), "reading sizes")
         return [
-            Envelope(uid, answer[b"RFC822.SIZE"], answer.get(b"X-GM-MSGID"))
+            Envelope(uid, answer[b"RFC822.SIZE"], _gmail_id(answer.get(b"X-GM-MSGID")))
             for uid, answer in sorted(answers.items())
             if b"RFC822.SIZE" in answer and DELETED not in answer.get(b"FLAGS", ())
         ]
@@ -350,160 +273,10 @@ class MailboxSession:
         )
         return {uid: answer[_BODY] for uid, answer in answers.items() if answer.get(_BODY) is not None}
 
-    # ------------------------------------------------------------------ folders
 
-    def _folder_names(self) -> "FolderNames":
-        if self._folders is None:
-            self._folders = self._session.run(read_folder_names, "listing folders")
-        return self._folders
-
-    def _existing_folder(self, name: str) -> str:
-        names = self._folder_names()
-        found = names.find(name)
-        if found is None:
-            there = ", ".join(sorted(names.names)[:20])
-            raise ConfigurationError(
-                f"mailbox {self.mailbox.name}: there is no folder {name}; there are: {shown(there)}"
-            )
-        return found
-
-    def _target_folder(self, to: Target) -> str:
-        name = self.mailbox.processed if to == "processed" else self.mailbox.quarantine
-        found = self._folder_names().find(name)
-        return found if found is not None else self._create_folder(name)
-
-    def _create_folder(self, name: str) -> str:
-        path = self._folder_names().path(name)
-        try:
-            self._session.run(lambda client: client.create_folder(path), f"creating folder {shown(path)}")
-        except CommandRefused as error:
-            refusal = str(error)
-        else:
-            refusal = ""
-        self._folders = None
-        if self._folder_names().find(name) is None:
-            raise ConfigurationError(
-                f"{refusal or 'the folder is not there after it was created'}; "
-                f"make the folder {name} in mailbox {self.mailbox.name} by hand, or name another"
-            )
-        return path
-
-
-@dataclass(frozen=True, slots=True)
-class FolderNames:
-    """The selectable folders of an account, its hierarchy delimiter and the prefix of its own folders."""
-
-    names: frozenset[str]
-    delimiter: str
-    prefix: str
-
-    def find(self, name: str) -> str | None:
-        """The folder that `name` means: as the server spells it, with its delimiter, or under its prefix."""
-        if name.upper() == "INBOX":
-            return "INBOX"
-        for spelt in (name, self._translated(name), self.path(name)):
-            if spelt in self.names:
-                return spelt
-        return None
-
-    def path(self, name: str) -> str:
-        """What a folder called `name` would be called on the server."""
-        path = self._translated(name)
-        return path if path.startswith(self.prefix) else self.prefix + path
-
-    def _translated(self, name: str) -> str:
-        return name.replace("/", self.delimiter or "-")
-
-
-def read_folder_names(client: Client) -> FolderNames:
-    """Ask the server for its folders (RFC 3501 section 6.3.8) and namespace (RFC 2342)."""
-    listed = [(flags, delimiter, name) for flags, delimiter, name in client.list_folders() if isinstance(name, str)]
-    closed = {b"\\NOSELECT", b"\\NONEXISTENT"}
-    names = frozenset(name for flags, _, name in listed if not closed & {flag.upper() for flag in flags})
-    delimiters = [delimiter.decode() for _, delimiter, _ in listed if delimiter]
-    return FolderNames(names, delimiters[0] if delimiters else "", _personal_prefix(client))
-
-
-def _personal_prefix(client: Client) -> str:
-    if not client.has_capability("NAMESPACE"):
-        return ""
-    personal = client.namespace().personal
-    return str(personal[0][0]) if personal else ""
-
-
-@dataclass(slots=True)
-class Budget:
-    """What a run may still take. Mails that are too big cost nothing: they are not downloaded."""
-
-    messages: int
-    bytes_of_run: int
-    bytes_of_day: int
-
-    def take(self, batch: Sequence[Envelope], largest: int) -> tuple[Sequence[Envelope], Stop | None]:
-        """Pay for the first mails of a batch; returns them, and the budget that the next one would have broken."""
-        taken: list[Envelope] = []
-        for envelope in batch:
-            cost = _cost(envelope, largest)
-            stop = self._refusal(cost)
-            if stop:
-                return taken, stop
-            self.messages -= 1
-            self.bytes_of_run -= cost
-            self.bytes_of_day -= cost
-            taken.append(envelope)
-        return taken, None
-
-    def _refusal(self, cost: int) -> Stop | None:
-        if not self.messages:
-            return "messages"
-        if cost > self.bytes_of_run:
-            return "bytes"
-        return "bytes of the day" if cost > self.bytes_of_day else None
-
-
-def batches(envelopes: Sequence[Envelope], largest: int) -> Iterator[list[Envelope]]:
-    """Split mails, in order, into batches of at most 100 mails and 4 MiB; a bigger mail comes alone."""
-    batch: list[Envelope] = []
-    size = 0
-    for envelope in envelopes:
-        cost = _cost(envelope, largest)
-        if batch and (size + cost > BATCH_BYTES or len(batch) == BATCH_MESSAGES):
-            yield batch
-            batch, size = [], 0
-        batch.append(envelope)
-        size += cost
-    if batch:
-        yield batch
-
-
-def _cost(envelope: Envelope, largest: int) -> int:
-    return envelope.size if envelope.size <= largest else 0
-
-
-def uid_set(uids: Iterable[int]) -> str:
-    """UIDs as a sequence set (RFC 3501 section 9), runs of neighbours joined: 1,2,3,7 becomes 1:3,7."""
-    runs: list[list[int]] = []
-    for uid in sorted(set(uids)):
-        if runs and uid == runs[-1][1] + 1:
-            runs[-1][1] = uid
-        else:
-            runs.append([uid, uid])
-    return ",".join(f"{first}:{last}" if last > first else str(first) for first, last in runs)
-
-
-def names_as_copied(code: bytes, uid: int) -> bool:
-    """Whether a COPYUID response code (RFC 4315 section 3), as `38505 304,319:320 3956:3958`, names a source UID."""
-    words = code.split()
-    if len(words) != 3:
-        return False
-    ranges = [[int(end) for end in part.split(b":")] for part in words[1].split(b",")]
-    return any(min(ends) <= uid <= max(ends) for ends in ranges)
-
-
-def _relabel(client: Client, uids: Sequence[int], source: str, target: str) -> None:
-    # In Gmail a folder is a label. What EXPUNGE does to it is the account owner's setting, so only labels are changed.
-    client.add_gmail_labels(uids, [target], silent=True)
-    client.remove_gmail_labels(uids, ["\\Inbox" if source == "INBOX" else source], silent=True)
+def _gmail_id(answer: object) -> int | None:
+    # 64 bits without a sign; the store has one, and Gmail counts its first bits up with time, to be full in 2248.
+    return answer if isinstance(answer, int) and 0 < answer < 2**63 else None
 
 
 def _message(mailbox: Mailbox, folder: OpenFolder, envelope: Envelope, content: bytes) -> Message:
@@ -516,6 +289,7 @@ def _message(mailbox: Mailbox, folder: OpenFolder, envelope: Envelope, content: 
         uidvalidity=folder.uidvalidity,
         uid=envelope.uid,
         size=envelope.size,
+        gmail_id=envelope.gmail_id,
     )
 
 

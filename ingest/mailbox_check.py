@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.imap_session import Credential, ImapSession
-from ingest.mailbox import GMAIL, FolderNames, read_folder_names
+from ingest.imap_login import Credential
+from ingest.imap_session import ImapSession
 from ingest.mailbox_errors import ConnectionLost, LoginRefused, MailboxError, TryAgainLater, shown
+from ingest.mailbox_filing import GMAIL
+from ingest.mailbox_folders import FolderNames, read_folder_names
 from ingest.mailbox_options import Mailbox
 
 StepName = Literal["name", "connection", "login", "folders", "capabilities", "waiting"]

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import settings
 from ingest.credentials import read_password
-from ingest.imap_session import Credential
+from ingest.imap_login import Credential
 from ingest.mailbox_errors import ConfigurationError
 from ingest.mailbox_options import PRESETS, Mailbox, OAuthClient, OAuthProvider
 

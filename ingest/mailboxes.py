@@ -5,7 +5,7 @@ ledger says how each ended. A mail that could not be read stays for the next run
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -14,9 +14,12 @@ from typing import Literal
 from sqlalchemy import Engine
 
 import settings
-from ingest.imap_session import Credential
-from ingest.mailbox import MailboxSession, Move, Skipped, Stop, Target, open_mailbox
+from ingest.imap_login import Credential
+from ingest.mailbox import MailboxSession, Skipped, open_mailbox
+from ingest.mailbox_batches import Envelope, Stop
 from ingest.mailbox_errors import ConfigurationError, MailboxError, TryAgainLater
+from ingest.mailbox_filing import Move
+from ingest.mailbox_folders import Target
 from ingest.mailbox_options import Mailbox
 from ingest.mailbox_settings import credential_of, mailbox_of
 from ingest.reading import Message
@@ -25,12 +28,14 @@ from ingest.session import OpenedRun, opened_run
 from store import ledger
 from store.engine import writing
 
-# Stored mails wait until this many can be moved by one command.
+# Stored mails wait until this many can be moved by one command; so many known ones are noted in one transaction.
 FILED_AT_ONCE = 200
 
 Ended = Literal["done", "later", "failed", "configuration"]
 Connect = Callable[[Mailbox, Credential], MailboxSession]
 AfterCommit = Callable[[Sequence[Outcome]], None]
+# Folder, UIDVALIDITY and UID.
+Place = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class MailboxOutcome:
 
     ended: done; later (the server is busy or gone, the next run goes on); failed or configuration (a person must
     act). `problem` says which and what to do. `stopped`: the budget that ended the run early, which is no failure.
-    `skipped` mails could not be had from the server.
+    `skipped` mails could not be had from the server; `recognised` ones were met again on Gmail and not fetched.
     """
 
     mailbox: str
@@ -49,6 +54,7 @@ class MailboxOutcome:
     stopped: Stop | None = None
     filed: int = 0
     skipped: int = 0
+    recognised: int = 0
     downloaded_bytes: int = 0
 
     def as_dict(self) -> dict[str, object]:
@@ -61,6 +67,7 @@ class MailboxOutcome:
             **self.summary.as_dict(),
             "filed": self.filed,
             "skipped": self.skipped,
+            "recognised": self.recognised,
             "downloaded_bytes": self.downloaded_bytes,
         }
 
@@ -142,6 +149,9 @@ class _Visit:
         self._run_id = run_id
         self._problems: list[MailboxError] = []
         self._moves: list[Move] = []
+        self._gone: list[Place] = []
+        self._met_again: list[ledger.Recognised] = []
+        self._recognised = 0
         self._filing = True
         self._filed = 0
 
@@ -151,7 +161,7 @@ class _Visit:
             self._messages(), run_id=self._run_id, now=self._night.now, after_commit=self._committed
         )
         self._note_skipped(self._session.skipped)
-        self._file_away()
+        self._settle()
         return MailboxOutcome(
             self._mailbox.name,
             _ended(self._problems),
@@ -160,6 +170,7 @@ class _Visit:
             stopped=self._session.stopped,
             filed=self._filed,
             skipped=len(self._session.skipped),
+            recognised=self._recognised,
             downloaded_bytes=self._session.downloaded_bytes,
         )
 
@@ -170,7 +181,10 @@ class _Visit:
     def _messages(self) -> Iterator[Message]:
         """The new mails. What ends them early is kept for later, so that those that came are stored and filed."""
         try:
-            for message in self._session.messages(self._known, bytes_left_today=self._bytes_left()):
+            found = self._session.messages(
+                self._known, recognised=self._seen_elsewhere, bytes_left_today=self._bytes_left()
+            )
+            for message in found:
                 yield self._checked(message)
         except MailboxError as error:
             self._problems.append(error)
@@ -200,9 +214,24 @@ class _Visit:
             there = unfiled.intersection(uids)
             self._want(folder, uidvalidity, "processed", found.stored & there)
             self._want(folder, uidvalidity, "quarantine", found.put_aside & there)
-            # A run that was killed after it moved them could not write it down.
-            self._mark_filed((folder, uidvalidity, uid) for uid in unfiled - there)
+            # A run that was killed after it moved them could not write it down. Neither can we now: this is asked in
+            # the middle of a transaction.
+            self._gone += [(folder, uidvalidity, uid) for uid in unfiled - there]
         return found.done
+
+    def _seen_elsewhere(self, folder: str, uidvalidity: int, envelopes: Sequence[Envelope]) -> AbstractSet[int]:
+        """The mails that were fetched before from another place: the same number of Gmail, and the same size."""
+        with self._engine.connect() as connection:
+            settled = ledger.settled_by_gmail_id(
+                connection, self._mailbox.name, [each.gmail_id for each in envelopes if each.gmail_id is not None]
+            )
+        met = [
+            ledger.Recognised(folder, uidvalidity, each.uid, settled[each.gmail_id][0])
+            for each in envelopes
+            if each.gmail_id in settled and settled[each.gmail_id][1] == each.size
+        ]
+        self._met_again += met
+        return {each.uid for each in met}
 
     def _want(self, folder: str, uidvalidity: int, to: Target, uids: AbstractSet[int]) -> None:
         self._moves += [Move(folder, uidvalidity, to, uid) for uid in sorted(uids)]
@@ -210,8 +239,8 @@ class _Visit:
     def _committed(self, outcomes: Sequence[Outcome]) -> None:
         for (folder, uidvalidity), group in groupby(outcomes, key=_folder_of):
             self._want_settled(folder, uidvalidity, list(group))
-        if len(self._moves) >= FILED_AT_ONCE:
-            self._file_away()
+        if len(self._moves) + len(self._met_again) >= FILED_AT_ONCE:
+            self._settle()
         self._night.after_commit(outcomes)
 
     def _want_settled(self, folder: str, uidvalidity: int, outcomes: Sequence[Outcome]) -> None:
@@ -232,6 +261,29 @@ class _Visit:
                 largest_bytes=self._mailbox.largest_message_bytes,
             )
 
+    def _settle(self) -> None:
+        """Write down what is known without a download, and move what is stored."""
+        self._note_met_again()
+        gone, self._gone = self._gone, []
+        self._mark_filed(gone)
+        self._file_away()
+
+    def _note_met_again(self) -> None:
+        met, self._met_again = self._met_again, []
+        for start in range(0, len(met), FILED_AT_ONCE):
+            self._note(met[start : start + FILED_AT_ONCE])
+        self._recognised += len(met)
+
+    def _note(self, met: Sequence[ledger.Recognised]) -> None:
+        with writing(self._engine) as connection:
+            states = [
+                ledger.record_recognised(connection, each, run_id=self._run_id, now=self._night.now) for each in met
+            ]
+            ledger.raise_generation(connection)
+        for each, state in zip(met, states, strict=True):
+            if state in ledger.FILED_STATES:
+                self._want(each.folder, each.uidvalidity, "processed", {each.uid})
+
     def _file_away(self) -> None:
         """Move what is stored. A mailbox that refuses is asked no more in this run; reading goes on."""
         moves, self._moves = self._moves, []
@@ -246,7 +298,7 @@ class _Visit:
         self._filed += len(filed)
         self._mark_filed((move.folder, move.uidvalidity, move.uid) for move in filed)
 
-    def _mark_filed(self, places: Iterator[tuple[str, int, int]]) -> None:
+    def _mark_filed(self, places: Iterable[Place]) -> None:
         marked = sorted(places)
         if marked:
             with writing(self._engine) as connection:

@@ -1,5 +1,7 @@
 """Turns a stored shape and its source into the facts that `knowledge.identify` names a sender by."""
 
+from dataclasses import dataclass
+
 from knowledge.envelope import Envelope, envelope_kind
 from knowledge.identify import (
     NO_INFRASTRUCTURE,
@@ -54,6 +56,15 @@ def _spf_domain(passed: set[str], own: str | None) -> str | None:
 
 
 KNOWN_NAMES = 20_000
+KNOWN_SHAPES = 6_000
+
+
+@dataclass(slots=True)
+class _Alike:
+    """What shapes have in common that say the same about the sender: their marks, and the sender by address."""
+
+    marks: int
+    names: dict[str, SenderName]
 
 
 class Namer:
@@ -62,26 +73,51 @@ class Namer:
     def __init__(self, tables: Tables, own: OwnInfrastructure = NO_INFRASTRUCTURE) -> None:
         self._tables = tables
         self._own = own
-        self._known: dict[tuple[str, str], SenderName] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._alike: dict[tuple[object, ...], _Alike] = {}
+        self._of_shape: dict[str, _Alike] = {}
+        self._names = 0
 
     def __call__(self, shape: Shape, source: SourceFacts, ptr: str | None) -> SenderName:
         return name_sender(sender_facts(shape, source, ptr), self._tables, self._own)
 
     def without_ptr(self, shape: Shape, source: SourceFacts) -> SenderName:
         """The name as far as it can be told without a host name."""
-        key = (shape.digest, source.ip)
-        name = self._known.get(key)
+        alike = self._of_shape.get(shape.digest) or self._alike_of(shape)
+        name = alike.names.get(source.ip)
         if name is None:
-            if len(self._known) >= KNOWN_NAMES:
-                self._known.clear()
-            name = self._known[key] = self(shape, source, None)
+            name = alike.names[source.ip] = self(shape, source, None)
+            self._names += 1
+            if self._names >= KNOWN_NAMES:
+                self._forget()
         return name
 
     def marks(self, shape: Shape) -> int:
         """The marks of a shape that did not align both ways; 0 for one that did."""
+        return (self._of_shape.get(shape.digest) or self._alike_of(shape)).marks
+
+    def _alike_of(self, shape: Shape) -> _Alike:
+        if len(self._of_shape) >= KNOWN_SHAPES:
+            self._forget()
+        key = _telling(shape)
+        alike = self._alike.get(key)
+        if alike is None:
+            alike = self._alike[key] = _Alike(self._marks_of(shape), {})
+        self._of_shape[shape.digest] = alike
+        return alike
+
+    def _marks_of(self, shape: Shape) -> int:
         if shape.dkim_aligned and shape.spf_aligned:
             return 0
         return marks_of(evidence_of(shape, self._envelope_kind))
 
     def _envelope_kind(self, domain: str) -> Envelope:
         return envelope_kind(domain, self._tables)
+
+
+def _telling(shape: Shape) -> tuple[object, ...]:
+    """All that `sender_facts` and `evidence_of` read of a shape. Of envelope_from only whether it is named or empty."""
+    header_from, envelope_from, _, _, dkim, spf, override, results, reasons, *_ = shape
+    return (header_from, envelope_from and "named", dkim, spf, override, results, reasons)

@@ -7,32 +7,28 @@ it refuses is known by its number: that one is mended once, then kept raw. Free 
 changed or dropped, come from the XML itself, so that the reporter's own word stays beside the repaired one.
 """
 
-import csv
 import logging
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-import maxminddb
 import parsedmarc
 from parsedmarc.config import ParserConfig
 
-from ingest import words
-from ingest.forms import Form, Leaf, Leaves, Template, has_odd_tags, leaves_of
+from ingest import addresses, words
+from ingest.forms import Form, Template, has_odd_tags, leaves_of
 from ingest.guard import Head, NewRecord
+from ingest.shapes import UNREADABLE, Verdict, digest_of, shape_of
 from ingest.wall import MAX_DEPTH, Refused
-from store.values import AuthResult, Policy, Reason, Shape, SourceFacts
+from store.values import Policy, Shape, SourceFacts
 
 MEMO_SHAPES = 6_000
-MEMO_ADDRESSES = 50_000
 MEMO_FORMS = 1_000
 _PLACE_IP = "192.0.2.1"
 _HEADER = (
@@ -62,68 +58,11 @@ class Heading:
     repairs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What parsedmarc made of a structure: its words; results are those with a domain, by method, in order."""
-
-    disposition: str | None
-    dkim_aligned: bool
-    spf_aligned: bool
-    results: Mapping[str, tuple[str | None, ...]]
-
-
 class _Learned(NamedTuple):
     """What records of one form have in common."""
 
-    verdict: _Verdict
+    verdict: Verdict
     template: Template
-
-
-class _Addresses(dict[str, dict[str, Any]]):
-    """parsedmarc's address cache, filling itself from one open database: no DNS, nothing reopened."""
-
-    def __init__(self, services: Mapping[str, tuple[str, str]]) -> None:
-        super().__init__()
-        database = files("parsedmarc.resources.ipinfo").joinpath("ipinfo_lite.mmdb")
-        self._reader = maxminddb.open_database(str(database))
-        self._services = services
-
-    def get(self, ip: str, default: Any = None) -> Any:  # noqa: ARG002 - parsedmarc passes it
-        found = dict.get(self, ip)
-        if found is None:
-            if len(self) >= MEMO_ADDRESSES:
-                self.clear()
-            found = self[ip] = self._look_up(ip)
-        return found
-
-    def _look_up(self, ip: str) -> dict[str, Any]:
-        found = self._reader.get(ip)
-        row: dict[str, Any] = found if isinstance(found, dict) else {}
-        as_domain = (row.get("as_domain") or "").lower() or None
-        name, kind = self._services.get(as_domain or "", (None, None))
-        asn = row.get("asn")
-        return {
-            "ip_address": ip,
-            "reverse_dns": None,
-            "base_domain": None,
-            "country": row.get("country_code"),
-            "asn": int(asn[2:]) if asn else None,
-            "as_name": row.get("as_name"),
-            "as_domain": as_domain,
-            "name": name or row.get("as_name"),
-            "type": kind,
-        }
-
-
-def _services() -> dict[str, tuple[str, str]]:
-    """parsedmarc's map of AS and host domains to (service, kind), read as tuples: its dicts take ten times the room."""
-    table = files("parsedmarc.resources.maps").joinpath("base_reverse_dns_map.csv")
-    with table.open(encoding="utf-8") as text:
-        rows = csv.reader(text)
-        next(rows)
-        return {
-            domain.strip().lower(): (sys.intern(name.strip()), sys.intern(kind.strip())) for domain, name, kind in rows
-        }
 
 
 class Normalizer:
@@ -131,14 +70,16 @@ class Normalizer:
 
     def __init__(self) -> None:
         logging.getLogger("parsedmarc").setLevel(logging.ERROR)
-        self._addresses = _Addresses(_services())
+        services = addresses.services(files("parsedmarc.resources.maps").joinpath("base_reverse_dns_map.csv"))
+        database = files("parsedmarc.resources.ipinfo").joinpath("ipinfo_lite.mmdb")
+        self._addresses = addresses.Addresses(database, services)
         self._config = ParserConfig(
             offline=True,
             normalize_timespan_threshold_hours=float("inf"),
             ip_address_cache=self._addresses,
         )
         self.shapes: dict[bytes, Shape] = {}
-        self._structures: dict[bytes, _Verdict | None] = {}
+        self._structures: dict[bytes, Verdict | None] = {}
         self.forms: dict[bytes, _Learned | None] = {}
         self._headings: dict[bytes, Heading] = {}
 
@@ -181,9 +122,9 @@ class Normalizer:
         learned = self.forms.get(record.form.key) if record.form else None
         if learned is None or record.form is None:
             return False
-        shape = _shape(learned.verdict, learned.template.filled(record.form.texts))
+        shape = shape_of(learned.verdict, learned.template.filled(record.form.texts))
         if not shape.bad:
-            self.shapes[key] = shape._replace(digest=_digest(repr(shape)))
+            self.shapes[key] = shape
         return not shape.bad
 
     def _learn_trees(self, novel: Mapping[bytes, NewRecord]) -> None:
@@ -214,7 +155,7 @@ class Normalizer:
             raise Refused("not-normalized", f"parsedmarc: {str(error)[:200]}") from None
         return dict(found)
 
-    def _read_structures(self, unknown: Mapping[bytes, Element]) -> dict[bytes, _Verdict | None]:
+    def _read_structures(self, unknown: Mapping[bytes, Element]) -> dict[bytes, Verdict | None]:
         """parsedmarc's verdict on each structure; None where it refuses the record even when mended."""
         records = dict(enumerate(unknown.values()))
         for record in records.values():
@@ -332,7 +273,7 @@ def _tree(xml: bytes) -> Element:
     return ElementTree.fromstring(xml)
 
 
-def _learned(verdict: _Verdict | None, form: Form) -> "_Learned | None":
+def _learned(verdict: Verdict | None, form: Form) -> "_Learned | None":
     if verdict is None:
         return None
     try:
@@ -348,16 +289,14 @@ def _require_shallow(element: Element, depth: int) -> None:
         _require_shallow(child, depth + 1)
 
 
-def _verdict(parsed: Mapping[str, Any]) -> _Verdict:
+def _verdict(parsed: Mapping[str, Any]) -> Verdict:
     evaluated, aligned = parsed["policy_evaluated"], parsed["alignment"]
-    return _Verdict(
+    return Verdict(
         disposition=_text(evaluated["disposition"]),
         dkim_aligned=bool(aligned["dkim"]) and words.word(_text(evaluated["dkim"])) == "pass",
         spf_aligned=bool(aligned["spf"]) and words.word(_text(evaluated["spf"])) == "pass",
-        results={
-            method: tuple(_text(result["result"]) for result in parsed["auth_results"][method])
-            for method in ("dkim", "spf")
-        },
+        dkim=tuple(_text(result["result"]) for result in parsed["auth_results"]["dkim"]),
+        spf=tuple(_text(result["result"]) for result in parsed["auth_results"]["spf"]),
     )
 
 
@@ -424,97 +363,9 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _shape_of_tree(verdict: _Verdict | None, xml: bytes, tree: Element) -> Shape:
-    shape = _UNREADABLE if verdict is None else _shape(verdict, leaves_of(tree))
-    canonical = ElementTree.tostring(tree, "unicode") if shape.bad else repr(shape)
-    raw = xml.decode("utf-8", "replace")[:16_384] if shape.bad else None
-    return shape._replace(raw=raw, digest=_digest(canonical))
-
-
-_UNREADABLE = Shape(None, None, None, "unknown", False, False, "none", (), (), (), "", "unreadable")
-
-
-def _digest(canonical: str) -> str:
-    return blake2b(canonical.encode(), digest_size=16).hexdigest()
-
-
-def _shape(verdict: _Verdict, leaves: Leaves) -> Shape:
-    """The validated shape, not yet digested: the verdict's words and the record's own texts."""
-    header_from, envelope_to = words.domain(leaves.header_from), words.domain(leaves.envelope_to)
-    envelope_from = _envelope(leaves.envelope_from)
-    reasons = tuple([_reason(raw, comment) for raw, comment in leaves.reasons])
-    return Shape(
-        header_from=header_from,
-        envelope_from=envelope_from,
-        envelope_to=envelope_to,
-        disposition=words.disposition(verdict.disposition),
-        dkim_aligned=verdict.dkim_aligned,
-        spf_aligned=verdict.spf_aligned,
-        override=next((reason.type for reason in reasons if reason.type != "none"), "none"),
-        auth_results=(
-            *_auth_results("dkim", verdict, leaves.dkim),
-            *_auth_results("spf", verdict, leaves.spf),
-        ),
-        reasons=reasons,
-        repairs=_repairs(leaves, (header_from, envelope_from, envelope_to)),
-        digest="",
-        bad=None if header_from else "header_from",
-    )
-
-
-def _envelope(text: str | None) -> str | None:
-    """envelope_from: "" is the null reverse-path, None means that the reporter did not say."""
-    if text is None:
-        return None
-    address = text.strip()
-    return words.domain(address.rpartition("@")[2]) if address else ""
-
-
-def _reason(raw: str | None, written: str | None) -> Reason:
-    comment = words.short(written)
-    found = words.reason_type(raw, comment)
-    return Reason(found, None if raw == found else (raw or "")[:100], comment)
-
-
-def _auth_results(method: str, verdict: _Verdict, results: tuple[Leaf, ...]) -> Iterator[AuthResult]:
-    """Every result in the reporter's order; those without a domain, which parsedmarc drops, stay with None."""
-    kept = iter(verdict.results[method])
-    for leaf in results:
-        named = (leaf.domain or "").strip()
-        yield _auth_result(method, next(kept, None) if named else None, leaf)
-
-
-@lru_cache(maxsize=4_096)
-def _auth_result(method: str, parsed: str | None, leaf: Leaf) -> AuthResult:
-    raw = leaf.result
-    result = words.auth_result(parsed if parsed and raw else raw)
-    return AuthResult(
-        method,
-        words.domain(leaf.domain),
-        words.short(leaf.selector, 253) if method == "dkim" else None,
-        words.short(words.word(leaf.scope), 20) if method == "spf" else None,
-        result,
-        None if raw == result else (raw or "")[:100],
-        words.short(leaf.human_result),
-    )
-
-
-def _repairs(leaves: Leaves, names: tuple[str | None, ...]) -> tuple[str, ...]:
-    """Each word that is stored otherwise than the reporter wrote it; `names` are those of _NAMES as stored."""
-    found = []
-    for name, word in (("dkim", leaves.dkim_word), ("spf", leaves.spf_word)):
-        if word not in ("pass", "fail"):
-            found.append(words.noted(name, word))
-    if leaves.disposition != words.disposition(leaves.disposition):
-        found.append(words.noted("disposition", leaves.disposition))
-    raws = (leaves.header_from, leaves.envelope_from, leaves.envelope_to)
-    for name, raw, stored in zip(_NAMES, raws, names, strict=True):
-        written = (raw or "").strip()
-        if written and written != stored:
-            found.append(words.noted(name, written))
-    domains = [leaf.domain for leaf in (*leaves.dkim, *leaves.spf)]
-    found += [words.noted("auth_results domain", text) for text in domains if text and text != words.domain(text)]
-    return tuple(found)
-
-
-_NAMES = ("header_from", "envelope_from", "envelope_to")
+def _shape_of_tree(verdict: Verdict | None, xml: bytes, tree: Element) -> Shape:
+    shape = UNREADABLE if verdict is None else shape_of(verdict, leaves_of(tree))
+    if not shape.bad:
+        return shape
+    raw = xml.decode("utf-8", "replace")[:16_384]
+    return shape._replace(raw=raw, digest=digest_of(ElementTree.tostring(tree, "unicode")))

@@ -3,6 +3,8 @@
 A worker that the kernel kills, or that exceeds its time, costs the message it was reading: that one comes back with
 the reason, and a new worker takes its place. A worker is a program of its own (ingest/worker.py) at the other end of a
 pipe: it has nothing of this process but the messages.
+
+A long report comes before it is read to its end (`Arriving`), so that it is written while the rest of it is read.
 """
 
 import os
@@ -13,13 +15,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from types import SimpleNamespace
 
 from ingest.naming import Namer
-from ingest.reading import Message, Reading, Refusal
+from ingest.reading import Beginning, Message, Reading, Refusal
 from settings import Limits
+from store.packing import Report
 
 # Further messages wait in a worker's pipe while it reads one, as far as they surely fit there.
 QUEUED_BYTES = 32_768
@@ -28,7 +31,42 @@ MOMENT_SECONDS = 0.05
 # A busy machine gives a process less than its time; this much later it is taken for stuck.
 WALL_SECONDS_PER_CPU_SECOND, WALL_SECONDS = 3, 30
 
-_Answer = tuple[Message, Reading | None]
+
+@dataclass(slots=True)
+class Arriving:
+    """A message whose first report is not read to its end yet. Take its chunks, as packed, and then the reading: only
+    where its first report is marked as `sent` were these its chunks."""
+
+    report: Report
+    _wait: Callable[[], None]
+    came: deque[bytes] = field(default_factory=deque)
+    end: Reading | None = None
+
+    def chunks(self) -> Iterator[bytes]:
+        """The packed chunks, as they come."""
+        while self.came or self.end is None:
+            while self.came:
+                yield self.came.popleft()
+            if self.end is None:
+                self._wait()
+
+    def reading(self) -> Reading:
+        """The reading of the whole message. Chunks that nobody took are in it again."""
+        while (end := self.end) is None:
+            self._wait()
+        if not self.came or not is_sent(end):
+            return end
+        first, *others = end.reports
+        whole = replace(first, records=replace(first.records, packed=tuple(self.came), sent=False))
+        return replace(end, reports=(whole, *others))
+
+
+def is_sent(reading: Reading) -> bool:
+    """Whether the chunks of the first report went ahead of this reading."""
+    return bool(reading.reports) and reading.reports[0].records.sent
+
+
+_Answer = tuple[Message, Reading | Arriving | None]
 
 
 @dataclass(slots=True)
@@ -36,6 +74,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     connection: Connection
     jobs: deque[tuple[int, Message]] = field(default_factory=deque)
+    arriving: Arriving | None = None
     queued_bytes: int = 0
     deadline: float = 0.0
 
@@ -60,6 +99,8 @@ class Pool:
         self._equipment = (SimpleNamespace(**limits.model_dump()), registered, namer)
         self._size = workers or len(os.sched_getaffinity(0))
         self._workers: list[_Worker] = []
+        self._answers: dict[int, _Answer] = {}
+        self._now = 0
         self._wall_seconds = limits.cpu_seconds * WALL_SECONDS_PER_CPU_SECOND + WALL_SECONDS
 
     def __enter__(self) -> "Pool":
@@ -81,24 +122,26 @@ class Pool:
     ) -> Iterator[_Answer]:
         """Each message with its reading, in order; None for one that is not `wanted` (it is not read at all).
 
-        `pause` is called when the next answer is not there after a moment.
+        `pause` is called when the next answer is not there after a moment. What is `Arriving` must have ended before
+        the next is asked for.
         """
         numbered = enumerate(messages)
         upcoming = next(numbered, None)
-        answers: dict[int, _Answer] = {}
+        answers = self._answers = {}
+        self._now = now
         due = 0
         while upcoming or answers or self._busy():
             while upcoming and upcoming[0] - due < WAITING_ANSWERS:
                 number, message = upcoming
                 if not wanted(message):
                     answers[number] = (message, None)
-                elif not self._give(number, message, now):
+                elif not self._give(number, message):
                     break
                 upcoming = next(numbered, None)
-            answers.update(self._collect(seconds=0 if due in answers else MOMENT_SECONDS, now=now))
+            self._collect(seconds=0 if due in answers else MOMENT_SECONDS)
             if due not in answers and self._busy():
                 pause()
-                answers.update(self._collect(seconds=self._wall_seconds, now=now))
+                self._collect(seconds=self._wall_seconds)
             while due in answers:
                 yield answers.pop(due)
                 due += 1
@@ -106,7 +149,7 @@ class Pool:
     def _busy(self) -> bool:
         return any(worker.jobs for worker in self._workers)
 
-    def _give(self, number: int, message: Message, now: int) -> bool:
+    def _give(self, number: int, message: Message) -> bool:
         """Send the message to the least busy worker; False when none has room."""
         idle = next((worker for worker in self._workers if not worker.jobs), None)
         if idle is None and len(self._workers) < self._size:
@@ -115,15 +158,15 @@ class Pool:
         worker = idle or min(self._workers, key=lambda worker: len(worker.jobs))
         if not worker.room_for(message):
             return False
-        self._send(worker, number, message, now)
+        self._send(worker, number, message)
         return True
 
-    def _send(self, worker: _Worker, number: int, message: Message, now: int) -> None:
+    def _send(self, worker: _Worker, number: int, message: Message) -> None:
         if not worker.jobs:
             worker.deadline = time.monotonic() + self._wall_seconds
         worker.asked(number, message)
         try:
-            worker.connection.send((message, now))
+            worker.connection.send((message, self._now))
         except (BrokenPipeError, ConnectionResetError):
             return  # the worker has died: `_collect` finds out
 
@@ -136,45 +179,56 @@ class Pool:
         connection.send(self._equipment)
         return _Worker(process, connection)
 
-    def _collect(self, *, seconds: float, now: int) -> dict[int, _Answer]:
-        """Answers that have arrived; waits up to `seconds` for one, or for a deadline."""
+    def _collect(self, *, seconds: float) -> None:
+        """Take in what has arrived; waits up to `seconds` for it, or for a deadline."""
         busy = {worker.connection: worker for worker in self._workers if worker.jobs}
         if not busy:
-            return {}
+            return
         nearest = min(worker.deadline for worker in busy.values()) - time.monotonic()
         ready = wait(list(busy), timeout=max(min(nearest, seconds), 0))
-        answers = {}
         for connection, worker in busy.items():
             if connection in ready:
-                number, answer = self._receive(worker, now)
-                answers[number] = answer
+                self._receive(worker)
             elif worker.deadline <= time.monotonic():
                 worker.process.kill()
-                number, answer = self._replace(worker, now, stuck=True)
-                answers[number] = answer
-        return answers
+                self._replace(worker, stuck=True)
 
-    def _receive(self, worker: _Worker, now: int) -> tuple[int, _Answer]:
+    def _receive(self, worker: _Worker) -> None:
         try:
-            reading = worker.connection.recv()
+            came: Reading | Beginning | bytes = worker.connection.recv()
         except (EOFError, OSError):
-            return self._replace(worker, now)
-        number, message = worker.answered()
+            self._replace(worker)
+            return
         worker.deadline = time.monotonic() + self._wall_seconds
-        return number, (message, reading)
+        if isinstance(came, Reading):
+            self._answer(worker, *worker.answered(), came)
+        elif isinstance(came, Beginning):
+            number, message = worker.jobs[0]
+            worker.arriving = Arriving(came.report, self._wait)
+            self._answers[number] = (message, worker.arriving)
+        elif worker.arriving:
+            worker.arriving.came.append(came)
 
-    def _replace(self, worker: _Worker, now: int, *, stuck: bool = False) -> tuple[int, _Answer]:
+    def _wait(self) -> None:
+        self._collect(seconds=self._wall_seconds)
+
+    def _answer(self, worker: _Worker, number: int, message: Message, reading: Reading) -> None:
+        if worker.arriving:
+            worker.arriving.end, worker.arriving = reading, None
+        else:
+            self._answers[number] = (message, reading)
+
+    def _replace(self, worker: _Worker, *, stuck: bool = False) -> None:
         """Put a new worker in the place of a dead one; the message it was reading is answered with the reason."""
         worker.process.wait()
         worker.connection.close()
         number, message = worker.jobs.popleft()
-        left = list(worker.jobs)
         fresh = self._start()
         self._workers[self._workers.index(worker)] = fresh
-        for job in left:
-            self._send(fresh, *job, now)
+        for job in worker.jobs:
+            self._send(fresh, *job)
         refusal = _STUCK if stuck else _death(worker.process.returncode)
-        return number, (message, Reading("reports", refusals=(refusal,)))
+        self._answer(worker, number, message, Reading("reports", refusals=(refusal,)))
 
 
 _STUCK = Refusal("time", "reading it did not end in time")

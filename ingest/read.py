@@ -13,18 +13,20 @@ from ingest.guard import Guard, Head, NotPlain, RawRecord, read_period
 from ingest.mend import mend
 from ingest.naming import Namer
 from ingest.normalize import Normalizer
-from ingest.reading import Message, Reading, Refusal
+from ingest.reading import Beginning, Message, Reading, Refusal, Send
 from ingest.rewrite import plain_form
 from ingest.unpack import Document, unpack
 from ingest.unreadable import Unreadable
 from ingest.wall import Malformed, Refused
-from store.packing import CHUNK_RECORDS, PackedRecords, Packing, Report
+from store.packing import CHUNK_RECORDS, UNREAD, PackedRecords, Packing, Report
 from store.values import Record
 
 if TYPE_CHECKING:
     from settings import Limits
 
 MAX_MENDED_BYTES = 33_554_432
+# A report of so many chunks is sent ahead of its end.
+LONG_REPORT_CHUNKS = 5
 
 _Scan = Callable[[Iterator[bytes], list[str]], Report]
 
@@ -38,15 +40,21 @@ class Reader:
         self._marks = namer.marks if namer else None
         self._registered = registered
         self._normalizer = Normalizer()
+        self._ahead = _Ahead(None)
 
-    def read(self, message: Message, now: int) -> Reading:
-        """Every report of the message, and why each other document in it was refused."""
+    def read(self, message: Message, now: int, send: Send | None = None) -> Reading:
+        """Every report of the message, and why each other document in it was refused.
+
+        The chunks of a long first report go to `send` as they are read, behind its `Beginning`.
+        """
         unpacked = unpack(message.content, self._limits)
+        self._ahead = _Ahead(send)
         reports: list[Report] = []
         refusals = list(unpacked.refusals)
         for document in unpacked.documents:
             try:
                 reports.append(self._read_document(document, message, now))
+                self._ahead.stop()
             except (Refused, Unreadable) as error:
                 refusals.append(Refusal(error.code, error.detail, document.part))
         notes = (*unpacked.notes, *(note for document in unpacked.documents for note in document.notes))
@@ -82,21 +90,38 @@ class Reader:
     ) -> Report:
         guard = Guard(self._limits, self._normalizer.shapes, registered, self._normalizer.forms)
         packing = Packing(self._normalizer.source, self._name, self._marks)
-        self._pack(guard, steps, packing)
+        introduce = partial(self._introduced, guard, part, message, now)
+        for _ in self._pack(guard, steps, packing):
+            self._ahead.give(packing, introduce)
         head = guard.close()
         begin, end, period_repairs = read_period(head, self._limits, now, message.operator_named)
         records = packing.finish(guard.records, guard.messages)
-        return self._report(head, records, part, (begin, end), (*repairs, *period_repairs))
+        report = self._report(head, records, part, (begin, end), (*repairs, *period_repairs))
+        self._ahead.end(packing, report)
+        return report
 
-    def _pack(self, guard: Guard, steps: Iterator[bytes], packing: Packing) -> None:
+    def _introduced(self, guard: Guard, part: str, message: Message, now: int) -> Report | None:
+        """The report as far as it is known before its end; None where that is too little to begin with."""
+        head = guard.head_so_far()
+        if head is None:
+            return None
+        try:
+            begin, end, _ = read_period(head, self._limits, now, message.operator_named)
+            return self._report(head, UNREAD, part, (begin, end), ())
+        except Refused:
+            return None  # said again at its end, unless something else is said before
+
+    def _pack(self, guard: Guard, steps: Iterator[bytes], packing: Packing) -> Iterator[None]:
         """Normalise and pack a chunk of records at a time, so that no report needs much memory."""
         waiting: list[RawRecord] = []
         for step in steps:
             waiting.extend(guard.feed(step))
             if len(waiting) >= CHUNK_RECORDS:
                 self._pack_chunk(guard, waiting, packing)
+                yield
         if waiting:
             self._pack_chunk(guard, waiting, packing)
+            yield
 
     def _pack_chunk(self, guard: Guard, waiting: list[RawRecord], packing: Packing) -> None:
         self._normalizer.learn(guard.novel)
@@ -146,6 +171,42 @@ class Reader:
             errors=heading.errors,
             repairs=(*repairs, *heading.repairs),
         )
+
+
+class _Ahead:
+    """Sends the chunks of one long report ahead of its end: the first of the message, and only while it is read for
+    the first time."""
+
+    def __init__(self, send: Send | None) -> None:
+        self._send = send
+        self._packing: Packing | None = None
+        self._begun: Report | None = None
+
+    def stop(self) -> None:
+        """No other report is sent ahead."""
+        self._send = None
+
+    def give(self, packing: Packing, introduce: Callable[[], Report | None]) -> None:
+        """Send what is packed, where it is this report's turn."""
+        if self._send is None:
+            return
+        if self._packing is None and packing.waiting() >= LONG_REPORT_CHUNKS:
+            self._begin(packing, introduce())
+        if self._packing is packing:
+            for chunk in packing.taken():
+                self._send(chunk)
+
+    def _begin(self, packing: Packing, report: Report | None) -> None:
+        if report is None or self._send is None:
+            self.stop()
+            return
+        self._packing, self._begun = packing, report
+        self._send(Beginning(report))
+
+    def end(self, packing: Packing, report: Report) -> None:
+        """Raises Refused where the report did not end as it began."""
+        if self._packing is packing and self._begun and report.identity() != self._begun.identity():
+            raise Refused("repeated", "the header says something else behind the records")
 
 
 def _read_mended(document: Document, scan: _Scan) -> Report:

@@ -3,6 +3,7 @@
 Nothing here parses or stores. What a report says is in `store.packing` and `store.values`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
@@ -17,7 +18,8 @@ class Message:
     """One mail or file as it arrived.
 
     `place` says where it came from, for people (a path, or mailbox/folder/uid). `operator_named` is True for
-    files that an operator gave on the command line: they get the full limits. `signed_by`: the domains whose DKIM
+    files that an operator gave on the command line: they get the full limits. `gmail_id` is Gmail's own number of the
+    mail (X-GM-MSGID), the same under every label. `signed_by`: the domains whose DKIM
     signature the fetching side found good (`ingest.dkim_check`); None when it did not look. `sha256` is of the content.
     """
 
@@ -29,6 +31,7 @@ class Message:
     uidvalidity: int | None = None
     uid: int | None = None
     size: int | None = None
+    gmail_id: int | None = None
     signed_by: tuple[str, ...] | None = None
     sha256: str = field(init=False)
 
@@ -57,3 +60,17 @@ class Reading:
     reports: tuple[Report, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A long report that is not read to its end yet, in a message that holds no other before it: all but its records,
+    and what the reporter may write behind them. Its chunks follow, then the reading of the whole message.
+
+    Nobody knows yet whether the end can be read. Only where the reading's first report is marked as `sent` it could.
+    """
+
+    report: Report
+
+
+Send = Callable[[Beginning | bytes], None]

@@ -6,19 +6,18 @@ message that cannot be read or stored never stops the run; only a store that can
 
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from ingest.ahead import Ahead, is_done
 from ingest.authenticity import Grade, Grader
 from ingest.files import unread
-from ingest.pool import Pool
+from ingest.pool import Arriving, Pool, is_sent
 from ingest.reading import Message, Reading, Refusal
 from settings import Limits
 from store import ledger
@@ -29,9 +28,7 @@ from store.reports import ReportWriter
 log = logging.getLogger(__name__)
 
 BATCH_MESSAGES = 256
-AHEAD_MESSAGES = 8
 OPEN_SECONDS = 0.2
-REMEMBERED_STATES = 4_000
 REASON_LENGTH = 1_000
 
 # The state of a message that holds several reports is the first of these that one of them has.
@@ -109,13 +106,16 @@ class Run:
     def ingest(self, messages: Iterable[Message]) -> RunSummary:
         """Store what each message reports."""
         summary = RunSummary()
-        ahead = _Ahead(self.engine, self.limits)
+        ahead = Ahead(self.engine, self.limits)
         with _Batch(self, summary, ahead) as batch:
             found = self.pool.readings(
                 ahead.looked_up(messages, batch.rest), self.now, ahead.is_wanted, pause=batch.rest
             )
             for message, reading in found:
-                batch.add(message, reading)
+                if isinstance(reading, Arriving):
+                    batch.add_arriving(message, reading)
+                else:
+                    batch.add(message, reading)
             batch.commit()
         return summary
 
@@ -124,7 +124,7 @@ class Run:
         refusal = unread(message, self.limits)
         if refusal:
             return self._save_reading(connection, message, Reading("reports", refusals=(refusal,)))
-        if state is not None and _is_done(state):
+        if state is not None and is_done(state):
             return _Saved(self._save_again(connection, message, state), None)
         return self._save_reading(connection, message, reading or Reading("reports"))
 
@@ -142,6 +142,36 @@ class Run:
         message_id = self._record(connection, message, mail, "quarantined", None)
         graded = [(report, self.grader.report(mail, report)) for report in reading.reports]
         saved = [(report, self._save_report(connection, report, grade, message_id)) for report, grade in graded]
+        return self._saved(message, reading, message_id, graded, saved)
+
+    def save_arriving(self, connection: Connection, message: Message, arriving: Arriving) -> "_Saved | None":
+        """Save a message while its first report arrives; None where it cannot stay as it was begun: take it back."""
+        mail = self.grader.mail(message)
+        message_id = self._record(connection, message, mail, "quarantined", None)
+        grade = self.grader.report(mail, arriving.report)
+        begun = self.writer.begin(
+            connection, arriving.report, message_id=message_id, authenticity=grade.authenticity, now=self.now
+        )
+        if begun is None:
+            return None
+        for packed in arriving.chunks():
+            self.writer.add(connection, begun, packed)
+        reading = arriving.reading()
+        if not is_sent(reading):
+            return None
+        first, *others = [(report, self.grader.report(mail, report)) for report in reading.reports]
+        saved = [(first[0], self.writer.end(connection, begun, first[0]).state)]
+        saved += [(report, self._save_report(connection, report, graded, message_id)) for report, graded in others]
+        return self._saved(message, reading, message_id, [first, *others], saved)
+
+    def _saved(
+        self,
+        message: Message,
+        reading: Reading,
+        message_id: int,
+        graded: list[tuple[Report, Grade]],
+        saved: list[tuple[Report, str]],
+    ) -> "_Saved":
         new = [report for report, became in saved if became != "duplicate"]
         outcome = Outcome(
             message,
@@ -168,10 +198,15 @@ class Run:
             folder=message.folder,
             uidvalidity=message.uidvalidity,
             uid=message.uid,
+            gmail_id=message.gmail_id,
             authenticity=grade.authenticity,
             auth_domain=grade.domain,
         )
         return ledger.record_message(connection, entry, run_id=self.run_id, now=self.now)
+
+
+class _NotAsBegun(Exception):
+    """A report that arrived cannot stay as it was begun: its end could not be read, or one of its key is stored."""
 
 
 class _Saved(NamedTuple):
@@ -188,7 +223,7 @@ class _Batch:
     Where a statement fails, each message gets a transaction of its own, and only the culprit is set aside.
     """
 
-    def __init__(self, run: Run, summary: RunSummary, ahead: "_Ahead") -> None:
+    def __init__(self, run: Run, summary: RunSummary, ahead: Ahead) -> None:
         self._run = run
         self._summary = summary
         self._ahead = ahead
@@ -215,6 +250,27 @@ class _Batch:
         if len(self._messages) >= BATCH_MESSAGES:
             self.commit()
 
+    def add_arriving(self, message: Message, arriving: Arriving) -> None:
+        """Save a message while its first report is still being read, in a transaction of its own.
+
+        It is taken back, and the message saved as any other, where the report's end shows that it must be.
+        """
+        self.commit()
+        if is_done(self._ahead.state(message)):
+            self.add(message, arriving.reading())
+            return
+        self._messages.append((message, None))
+        with self._one_by_one():
+            try:
+                saved = self._run.save_arriving(self._opened(), message, arriving)
+                if saved is None:
+                    raise _NotAsBegun
+                self._keep(message, saved)
+            except _NotAsBegun as error:
+                self._take_back(error)
+                self.add(message, arriving.reading())
+        self.commit()
+
     def rest(self) -> None:
         """Nothing to do for a moment: commit, unless the transaction has just begun."""
         if self._messages and time.monotonic() - self._opened_at >= OPEN_SECONDS:
@@ -226,6 +282,7 @@ class _Batch:
             return
         with self._one_by_one():
             self._finish()
+        self._finish()  # what was refused only now has been set aside meanwhile
         outcomes = [saved.outcome for saved in self._saved]
         self._begin()
         for outcome in outcomes:
@@ -234,10 +291,15 @@ class _Batch:
         self._run.after_commit(outcomes)
 
     def _save(self, message: Message, reading: Reading | None) -> None:
+        self._keep(message, self._run.save(self._opened(), message, reading, self._ahead.state(message)))
+
+    def _opened(self) -> Connection:
         if self._connection is None:
             self._connection = self._stack.enter_context(writing(self._run.engine))
             self._opened_at = time.monotonic()
-        saved = self._run.save(self._connection, message, reading, self._ahead.state(message))
+        return self._connection
+
+    def _keep(self, message: Message, saved: _Saved) -> None:
         if saved.message_id is not None:
             self._ahead.remember(message, saved.outcome.state)
         self._saved.append(saved)
@@ -253,6 +315,7 @@ class _Batch:
         run.writer.finish(self._connection)
         ledger.raise_generation(self._connection)
         self._stack.close()
+        self._connection = None
 
     @contextmanager
     def _one_by_one(self) -> Iterator[None]:
@@ -260,11 +323,7 @@ class _Batch:
         try:
             yield
         except DBAPIError as error:
-            messages = self._messages
-            self._stack.__exit__(type(error), error, error.__traceback__)
-            self._run.writer.forget()
-            self._ahead.forget([found for found, _ in messages])
-            self._begin()
+            messages = self._take_back(error)
             if len(messages) == 1:
                 self._set_aside(messages[0][0], f"the database refused it: {str(error.orig)[:300]}")
                 return
@@ -272,59 +331,20 @@ class _Batch:
                 self.add(message, reading)
                 self.commit()
 
+    def _take_back(self, error: Exception) -> list[tuple[Message, Reading | None]]:
+        """Roll back, and tell the messages that were saved in vain."""
+        messages = self._messages
+        self._stack.__exit__(type(error), error, error.__traceback__)
+        self._run.writer.forget()
+        self._ahead.forget([found for found, _ in messages])
+        self._begin()
+        return messages
+
     def _set_aside(self, message: Message, why: str) -> None:
         """The culprit goes to quarantine; where even that is refused, the run fails."""
         reading = Reading("reports", refusals=(Refusal("store", why),))
         self._messages.append((message, reading))
         self._save(message, reading)
-
-
-class _Ahead:
-    """What is known of the bytes of messages: asked of the ledger for a few at a time, before a worker gets them, and
-    remembered of those that were saved since, which the ledger could not tell then."""
-
-    def __init__(self, engine: Engine, limits: Limits) -> None:
-        self._engine = engine
-        self._limits = limits
-        self._states: OrderedDict[str, str] = OrderedDict()
-
-    def looked_up(self, messages: Iterable[Message], pause: Callable[[], None]) -> Iterator[Message]:
-        """The same messages, in groups so small that the network and the workers do not wait for each other; `pause`
-        is called before each, since the next message may be long in coming."""
-        coming = iter(messages)
-        while True:
-            pause()
-            group = list(islice(coming, AHEAD_MESSAGES))
-            if not group:
-                return
-            self._look_up(group)
-            yield from group
-
-    def is_wanted(self, message: Message) -> bool:
-        """Whether the message must be read: its bytes are there, and not in the store already."""
-        return not unread(message, self._limits) and not _is_done(self.state(message))
-
-    def state(self, message: Message) -> str | None:
-        """What became of the same bytes before; None when they are new."""
-        return self._states.get(message.sha256)
-
-    def remember(self, message: Message, state: str) -> None:
-        """A message was saved; long enough remembered for all that was looked up before its commit."""
-        self._states[message.sha256] = state
-        while len(self._states) > REMEMBERED_STATES:
-            self._states.popitem(last=False)
-
-    def forget(self, messages: Sequence[Message]) -> None:
-        """These were taken back: the ledger is asked again."""
-        for message in messages:
-            self._states.pop(message.sha256, None)
-        self._look_up(messages)
-
-    def _look_up(self, messages: Sequence[Message]) -> None:
-        with self._engine.connect() as connection:
-            known = ledger.known_states(connection, [message.sha256 for message in messages])
-        for sha256, state in known.items():
-            self._states.setdefault(sha256, state)
 
 
 def _storable(name: str) -> str:
@@ -356,10 +376,6 @@ def _log(outcome: Outcome, run_id: int) -> None:
         "run": run_id,
     }
     log.info("message", extra={"facts": facts})
-
-
-def _is_done(state: str | None) -> bool:
-    return state is not None and state != "quarantined"
 
 
 def _state(reading: Reading, saved: list[str]) -> str:

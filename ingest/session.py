@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ingest.authenticity import Grader
+from ingest.collecting import seldom_collected
 from ingest.naming import Namer
 from ingest.pool import Pool
 from ingest.reading import Message
@@ -110,7 +111,7 @@ def opened_run(settings: Settings) -> Iterator[OpenedRun]:
             lambda org_name, email: reporter_label(org_name, email, tables),
             lambda envelope: envelope_kind(envelope, tables),
         )
-        with Pool(settings.limits, settings.workers, registered, namer) as pool:
+        with seldom_collected(), Pool(settings.limits, settings.workers, registered, namer) as pool:
             yield OpenedRun(engine, writer, Grader(settings.authenticity, tables), pool, settings.limits)
 
 

@@ -13,12 +13,16 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from ingest import unarmed
-from ingest.reading import Message, Reading, Refusal
+from ingest.collecting import collect_seldom
+from ingest.reading import Message, Reading, Refusal, Send
 
 if TYPE_CHECKING:
     from settings import Limits
 
 OPEN_FILES = 64
+
+
+_Read = Callable[[Message, int, Send], Reading]
 
 
 def main() -> None:
@@ -35,19 +39,20 @@ def main() -> None:
         return  # the other end has closed, or its process has died
 
 
-def serve(connection: Connection, read: Callable[[Message, int], Reading], limits: "Limits") -> None:
-    """Answer each message with its reading."""
+def serve(connection: Connection, read: _Read, limits: "Limits") -> None:
+    """Answer each message with its reading; what is read of a long report goes ahead of it."""
     gc.freeze()
+    collect_seldom()
     _set_limits(limits)
     while True:
         message, now = connection.recv()
         _allow_cpu(limits.cpu_seconds)
-        connection.send(_reading(read, message, now))
+        connection.send(_reading(read, message, now, connection.send))
 
 
-def _reading(read: Callable[[Message, int], Reading], message: Message, now: int) -> Reading:
+def _reading(read: _Read, message: Message, now: int, send: Send) -> Reading:
     try:
-        return read(message, now)
+        return read(message, now, send)
     except (MemoryError, RecursionError) as error:
         refusal = Refusal("memory", f"reading it needs too much memory ({type(error).__name__})")
         return Reading("reports", refusals=(refusal,))

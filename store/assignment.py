@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Select, Table, and_, func, insert, select, tuple_, update
 
 from knowledge.identify import SenderName
-from store.engine import positional
 from store.evidence import Evidence, marks_of
 from store.ledger import raise_generation
 from store.schema import (
@@ -29,6 +28,7 @@ from store.schema import (
     traffic_evidence,
     traffic_source,
 )
+from store.statements import positional
 from store.traffic import Placed, RollUp, days_of, dealt_out
 from store.values import AuthResult, Reason, Record, Shape, SourceFacts
 

@@ -31,6 +31,7 @@ class Delivery:
     attempts: int
     last_error: str | None
     made_at: int | None
+    due_at: int
 
 
 def deliveries(connection: Connection, *, state: str | None = None) -> tuple[Delivery, ...]:
@@ -42,7 +43,7 @@ def deliveries(connection: Connection, *, state: str | None = None) -> tuple[Del
 
 def _all() -> Select[Any]:
     owner = (delivery.c.customer_id, customer.c.name, customer.c.slug, customer.c.language)
-    own = ("kind", "period", "state", "edition", "attempts", "last_error", "made_at")
+    own = ("kind", "period", "state", "edition", "attempts", "last_error", "made_at", "due_at")
     columns = (delivery.c.id, *owner, *(delivery.c[name] for name in own))
     return select(*columns).select_from(delivery.join(customer))
 
@@ -72,9 +73,10 @@ def tried(connection: Connection, delivery_id: int, state: str, error: str) -> N
     _change(connection, delivery_id, state=state, attempts=delivery.c.attempts + 1, last_error=error[:LONGEST_ERROR])
 
 
-def again(connection: Connection, delivery_id: int) -> None:
-    """Have a delivery made once more, as another edition."""
-    _change(connection, delivery_id, state=DUE, edition=delivery.c.edition + 1, attempts=0, last_error=None)
+def again(connection: Connection, delivery_id: int, *, now: int) -> None:
+    """Have a delivery made once more, as another edition that is due from now on."""
+    fresh = {"edition": delivery.c.edition + 1, "attempts": 0, "last_error": None, "due_at": now}
+    _change(connection, delivery_id, state=DUE, **fresh)
 
 
 def _change(connection: Connection, delivery_id: int, **values: object) -> None:

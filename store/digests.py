@@ -3,7 +3,7 @@
 Works inside the caller's transaction. Addresses are secrets: only a mark of each stands here.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -34,6 +34,7 @@ class Waiting:
     title: str
     body: str
     attempts: int
+    made_at: int
 
 
 def target_of(address: str) -> str:
@@ -48,6 +49,20 @@ def add(connection: Connection, message: Message, targets: Collection[str], *, n
     connection.execute(insert(digest), [{**common, **counts, "target": target} for target in sorted(targets)])
     told = events.mark_told if message.customer_id is None else events.mark_told_customer
     told(connection, message.event_ids, now=now)
+
+
+def pass_on(connection: Connection, customer_id: int | None, targets: Sequence[str], *, since: int) -> None:
+    """What was made since then, and waits for targets that are no more, goes to those that are new, one for one.
+
+    An address with another password in it is another target; what the old one refused is not lost for that.
+    """
+    mine = digest.c.customer_id.is_(None) if customer_id is None else digest.c.customer_id == customer_id
+    left = (mine, digest.c.sent_at.is_(None), digest.c.made_at >= since, digest.c.target.not_in(targets))
+    ordered = select(digest.c.target).where(*left).group_by(digest.c.target).order_by(func.min(digest.c.id))
+    known = set(connection.scalars(select(digest.c.target).where(digest.c.target.in_(targets))))
+    new = [target for target in targets if target not in known]
+    for old, target in zip(connection.scalars(ordered).all(), new, strict=False):
+        connection.execute(update(digest).where(*left, digest.c.target == old).values(target=target))
 
 
 def waiting(connection: Connection, targets: Collection[str]) -> tuple[Waiting, ...]:

@@ -1,4 +1,4 @@
-"""Opening the store, one writer at a time, and the two hot insert statements, on SQLite and PostgreSQL.
+"""Opening the store, and one writer at a time, on SQLite and PostgreSQL.
 
     StoreError
     ├── StoreMissing     there is no database (or an empty PostgreSQL database): `sekisho db upgrade` makes one
@@ -18,26 +18,13 @@ import re
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Dialect,
-    Engine,
-    NullPool,
-    Table,
-    create_engine,
-    event,
-    insert,
-    make_url,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from store.migrations import REVISIONS
@@ -206,48 +193,13 @@ def writer_lock(path: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[None
         os.close(lock)
 
 
-def insert_sql(table: Table, engine: Engine) -> str:
-    """INSERT of every column of `table` in schema order, for `Connection.exec_driver_sql(sql, list_of_tuples)`."""
-    return _insert_sql(table, engine.dialect)
-
-
-def upsert_sql(table: Table, add_columns: Sequence[str], engine: Engine) -> str:
-    """INSERT as `insert_sql`; where the primary key is there already, `add_columns` are added to the stored row."""
-    return _upsert_sql(table, tuple(add_columns), engine.dialect)
-
-
-def fetched(connection: Connection, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-    """Rows of a statement with `?` marks that every message needs, run by the driver itself.
-
-    SQLAlchemy's part of such a statement costs more than the database's. Raises its errors all the same.
-    """
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(positional(connection, statement), values)
-        return list(cursor.fetchall()) if cursor.description else []
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise DBAPIError(statement, values, error) from error
-    finally:
-        cursor.close()
-
-
-def positional(connection: Connection, statement: str) -> str:
-    """SQL with `?` marks as the driver of this connection wants it, for `Connection.exec_driver_sql`."""
-    return _with_format_marks(statement) if connection.dialect.name == "postgresql" else statement
-
-
-@cache
-def _with_format_marks(statement: str) -> str:
-    return statement.replace("?", "%s")
-
-
 def parse_url(url: str) -> URL:
     """`sqlite:///PATH` or `postgresql://...` as SQLAlchemy's URL with our drivers. Raises StoreError."""
     path = url.removeprefix("sqlite:///")
     if path not in (url, "", ":memory:"):
         # Not through make_url, which would decode percent signs in a path that people wrote as it is.
         return URL.create("sqlite", database=path)
-    with suppress(ArgumentError):
+    with suppress(ArgumentError, ValueError):  # a port that is no number is the latter
         address = make_url(url)
         if address.drivername in ("postgresql", "postgresql+psycopg"):
             return address.set(drivername="postgresql+psycopg")
@@ -490,16 +442,3 @@ def _known_code(cause: object) -> tuple[type[StoreError], str] | None:
     if isinstance(cause, _psycopg_error("Error")):
         return _POSTGRESQL_CODES.get(getattr(cause, "sqlstate", None) or "")
     return None
-
-
-@cache
-def _insert_sql(table: Table, dialect: Dialect) -> str:
-    return str(insert(table).compile(dialect=dialect, column_keys=list(table.c.keys())))
-
-
-@cache
-def _upsert_sql(table: Table, add_columns: tuple[str, ...], dialect: Dialect) -> str:
-    statement = sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
-    added = {name: table.c[name] + statement.excluded[name] for name in add_columns}
-    upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=added)
-    return str(upsert.compile(dialect=dialect, column_keys=list(table.c.keys())))

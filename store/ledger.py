@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from store.engine import StoreError, fetched, positional
+from store.engine import StoreError
+from store.statements import fetched, positional
 
 # A message that could not be read is tried this often before it is put aside.
 ATTEMPTS_MOST = 3
 DAY_SECONDS = 86_400
+# The command of a whole night among those of the runs.
+NIGHTLY = "nightly"
 # Mails with reports: these leave their folder once they are stored. What is no report stays where its owner has it.
 FILED_STATES = ("stored", "duplicate", "variant", "partial", "empty")
 # Bound parameters of one statement; SQLite's default limit is 32,766 (https://sqlite.org/limits.html).
@@ -26,7 +29,7 @@ class Entry:
     """What is written about one message. `state` is one of schema.MESSAGE_STATES; `size` counts bytes.
 
     `mailbox`, `folder`, `uidvalidity` and `uid` are all set for a message out of a mailbox and all None for a file.
-    `sha256` is None only for a message that was never fetched.
+    `sha256` is None only for a message that was never fetched. `gmail_id` is Gmail's X-GM-MSGID.
     """
 
     place: str
@@ -38,6 +41,7 @@ class Entry:
     folder: str | None = None
     uidvalidity: int | None = None
     uid: int | None = None
+    gmail_id: int | None = None
     authenticity: str = "unverified"
     auth_domain: str | None = None
 
@@ -75,6 +79,16 @@ class FolderLedger:
     put_aside: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A mail that is in the ledger as `message_id`, met in another place of the same mailbox."""
+
+    folder: str
+    uidvalidity: int
+    uid: int
+    message_id: int
+
+
 def start_run(connection: Connection, command: str, *, now: int) -> int:
     """Write that a run began and return its id."""
     sql = "INSERT INTO run (command, started_at) VALUES (?, ?) RETURNING id"
@@ -97,6 +111,7 @@ def record_message(connection: Connection, entry: Entry, *, run_id: int, now: in
         entry.folder,
         entry.uidvalidity,
         entry.uid,
+        entry.gmail_id,
         entry.place,
         entry.sha256,
         entry.size,
@@ -196,6 +211,27 @@ def _uids(connection: Connection, condition: str, *values: object) -> frozenset[
     return frozenset(connection.exec_driver_sql(sql, values).scalars())
 
 
+def settled_by_gmail_id(connection: Connection, mailbox: str, gmail_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Of these X-GM-MSGIDs those whose mail was fetched and needs no further work: its message id and size in bytes."""
+    found: dict[int, tuple[int, int]] = {}
+    for start in range(0, len(gmail_ids), _ASKED_AT_ONCE):
+        some = gmail_ids[start : start + _ASKED_AT_ONCE]
+        sql = (
+            "SELECT gmail_id, id, size FROM message WHERE mailbox = ? AND state <> 'quarantined' "  # noqa: S608 - marks only
+            f"AND sha256 IS NOT NULL AND gmail_id IN ({', '.join('?' * len(some))}) ORDER BY id DESC"
+        )
+        rows = connection.exec_driver_sql(positional(connection, sql), (mailbox, *some))
+        found |= {gmail_id: (message_id, size) for gmail_id, message_id, size in rows}
+    return found
+
+
+def record_recognised(connection: Connection, seen: Recognised, *, run_id: int, now: int) -> str:
+    """Write that a mail lies in another place too, without having fetched it there; returns the state it has now."""
+    values = (seen.folder, seen.uidvalidity, seen.uid, f"/{seen.folder}/{seen.uid}", run_id, now, now, seen.message_id)
+    ((state,),) = fetched(connection, _RECOGNISED, values)
+    return str(state)
+
+
 def put_aside(
     connection: Connection, mailbox: str, folder: str, uidvalidity: int, uids: Sequence[int], *, largest_bytes: int
 ) -> frozenset[int]:
@@ -218,7 +254,10 @@ def mark_filed(connection: Connection, mailbox: str, places: Iterable[tuple[str,
 
 def bytes_since_midnight(connection: Connection, mailbox: str, *, now: int) -> int:
     """Bytes of the mails that were downloaded from a mailbox on the UTC day of `now`."""
-    sql = "SELECT coalesce(sum(size), 0) FROM message WHERE mailbox = ? AND sha256 IS NOT NULL AND done_at >= ?"
+    sql = (
+        "SELECT coalesce(sum(size), 0) FROM message "
+        "WHERE mailbox = ? AND sha256 IS NOT NULL AND attempts > 0 AND done_at >= ?"
+    )
     midnight = now - now % DAY_SECONDS
     return int(connection.exec_driver_sql(positional(connection, sql), (mailbox, midnight)).scalar_one())
 
@@ -228,15 +267,28 @@ def raise_generation(connection: Connection) -> None:
     connection.exec_driver_sql("UPDATE generation SET number = number + 1")
 
 
-_INSERT = (
-    "INSERT INTO message (mailbox, folder, uidvalidity, uid, place, sha256, size, state, reason, authenticity, "
-    "auth_domain, run_id, first_seen_at, done_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITTEN = (
+    "mailbox, folder, uidvalidity, uid, gmail_id, place, sha256, size, state, reason, authenticity, auth_domain, "
+    "run_id, first_seen_at, done_at"
 )
+_INSERT = f"INSERT INTO message ({_WRITTEN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants only
 _AGAIN = (
     "DO UPDATE SET state = excluded.state, reason = excluded.reason, place = excluded.place, size = excluded.size, "
-    "sha256 = excluded.sha256, authenticity = excluded.authenticity, auth_domain = excluded.auth_domain, "
+    "sha256 = excluded.sha256, gmail_id = coalesce(excluded.gmail_id, message.gmail_id), "
+    "authenticity = excluded.authenticity, auth_domain = excluded.auth_domain, "
     "run_id = excluded.run_id, done_at = excluded.done_at, attempts = message.attempts + 1 RETURNING id"
 )
 _RECORD_FILE = f"{_INSERT} ON CONFLICT (sha256) WHERE mailbox IS NULL {_AGAIN}"
 _RECORD_UNREAD = f"{_INSERT} ON CONFLICT (place) WHERE mailbox IS NULL AND sha256 IS NULL {_AGAIN}"
 _RECORD_MAIL = f"{_INSERT} ON CONFLICT (mailbox, folder, uidvalidity, uid) WHERE mailbox IS NOT NULL {_AGAIN}"
+_SEEN = ", ".join(f"'{state}'" for state in FILED_STATES)
+_RECOGNISED = (
+    f"INSERT INTO message ({_WRITTEN}, attempts) "  # noqa: S608 - constants only
+    "SELECT mailbox, ?, ?, ?, gmail_id, mailbox || ?, sha256, size, "
+    f"CASE WHEN state IN ({_SEEN}) THEN 'duplicate' ELSE state END, 'the same mail of Gmail was read before', "
+    "authenticity, auth_domain, ?, ?, ?, 0 FROM message WHERE id = ? "
+    "ON CONFLICT (mailbox, folder, uidvalidity, uid) WHERE mailbox IS NOT NULL DO UPDATE SET state = excluded.state, "
+    "reason = excluded.reason, sha256 = excluded.sha256, size = excluded.size, gmail_id = excluded.gmail_id, "
+    "authenticity = excluded.authenticity, auth_domain = excluded.auth_domain, run_id = excluded.run_id, "
+    "done_at = excluded.done_at RETURNING state"
+)

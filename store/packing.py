@@ -1,17 +1,17 @@
 """The records of one report, packed: so small that a report of any allowed size fits in memory, twice.
 
-Records are kept in chunks as pickled bytes; reading them unpacks one chunk at a time. Sums and the content hash are
-taken while packing, so that nobody needs all records at once.
+Records are kept in chunks as bytes (Python's marshal, of plain tuples); reading them unpacks one chunk at a time. Sums
+and the content hash are taken while packing, so that nobody needs all records at once.
 """
 
-import pickle
+import marshal
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from knowledge.identify import SenderName
-from store.values import Policy, Record, Shape, SourceFacts
+from store.values import AuthResult, Policy, Reason, Record, Shape, SourceFacts
 
 CHUNK_RECORDS = 1_000
 NAMED_BAD_RECORDS = 10
@@ -70,22 +70,27 @@ _READ = (None, None)
 class PackedRecords:
     """Every record of a report. `content_hash` is equal for the same records in any order and formatting.
 
-    `bad` names the first records that could not be read whole, like `record 2 (count)`.
+    `bad` names the first records that could not be read whole, like `record 2 (count)`. `sent`: the chunks went ahead
+    of the report and are not here.
     """
 
     packed: tuple[bytes, ...]
     sums: Sums
     content_hash: str
     bad: tuple[str, ...]
+    sent: bool = False
 
     def chunks(self) -> Iterator[Chunk]:
         """The records, a chunk at a time."""
         for packed in self.packed:
-            yield pickle.loads(packed)  # noqa: S301 - our own worker process packed it
+            yield unpacked(packed)
 
     def __iter__(self) -> Iterator[Record]:
         for chunk in self.chunks():
             yield from chunk.records()
+
+
+UNREAD = PackedRecords((), Sums(0, 0, 0, 0, 0, 0, 0, 0), "", (), sent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,11 @@ class Report:
     errors: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
 
+    def identity(self) -> tuple[str, ...]:
+        """What makes it this report, without its content."""
+        period = (str(self.begin), str(self.end))
+        return (self.org_name, self.email, self.report_id, self.policy.domain, *period)
+
 
 class Packing:
     """Packs records as they come. `source` tells the facts of an address, `name` the sender of a record from it, and
@@ -119,6 +129,7 @@ class Packing:
         self._name = name
         self._marks = marks
         self._packed: list[bytes] = []
+        self._sent = False
         self._hash = 0
         self._sums = [0] * len(Sums._fields)
         self._bad: list[str] = []
@@ -133,11 +144,11 @@ class Packing:
         shapes = tuple(by_id[each] for each in known)
         sources = tuple(self._source(ip) for ip in addresses)
         sender_of, senders = _places(self._named(shapes, shape_of, sources, source_of))
-        odd = {number: record[3:] for number, record in enumerate(records) if record.bad or record.raw}
+        odd = {number: (record.bad, record.raw) for number, record in enumerate(records) if record.bad or record.raw}
         marks = tuple(self._marks(shape) if self._marks else None for shape in shapes)
         messages = [record.messages for record in records]
         chunk = Chunk(sources, shapes, senders, marks, messages, source_of, shape_of, sender_of, odd)
-        self._packed.append(pickle.dumps(chunk, pickle.HIGHEST_PROTOCOL))
+        self._packed.append(_packed(chunk))
 
     def _named(
         self, shapes: Sequence[Shape], shape_of: list[int], sources: Sequence[SourceFacts], source_of: list[int]
@@ -154,7 +165,16 @@ class Packing:
         missing = abs(counted_records - sums.records)
         differs = sums.messages != counted_messages
         whole = sums._replace(bad_records=max(sums.bad_records, missing, int(differs)))
-        return PackedRecords(tuple(self._packed), whole, f"{self._hash:064x}", tuple(self._bad))
+        return PackedRecords(tuple(self._packed), whole, f"{self._hash:064x}", tuple(self._bad), self._sent)
+
+    def waiting(self) -> int:
+        """How many chunks are here."""
+        return len(self._packed)
+
+    def taken(self) -> list[bytes]:
+        """The chunks that are here, for somebody who has them from now on."""
+        taken, self._packed, self._sent = self._packed, [], True
+        return taken
 
     def _count(self, records: Sequence[Record]) -> None:
         sums = self._sums
@@ -175,6 +195,31 @@ class Packing:
         self._sums[1] += 1
         if len(self._bad) < NAMED_BAD_RECORDS:
             self._bad.append(f"record {self._sums[0]} ({bad})")
+
+
+def _packed(chunk: Chunk) -> bytes:
+    shapes = [
+        (*shape[:7], tuple(map(tuple, shape.auth_results)), tuple(map(tuple, shape.reasons)), *shape[9:])
+        for shape in chunk.shapes
+    ]
+    senders = [name and tuple(name) for name in chunk.senders]
+    return marshal.dumps((list(map(tuple, chunk.sources)), shapes, senders, *chunk[3:]))
+
+
+def unpacked(packed: bytes) -> Chunk:
+    """A chunk as our own worker process packed it."""
+    sources, shapes, senders, *columns = marshal.loads(packed)  # noqa: S302 - our own worker process packed it
+    return Chunk(
+        tuple(map(SourceFacts._make, sources)),
+        tuple(map(_shape, shapes)),
+        tuple([name and SenderName._make(name) for name in senders]),
+        *columns,
+    )
+
+
+def _shape(plain: tuple[Any, ...]) -> Shape:
+    results, reasons = map(AuthResult._make, plain[7]), map(Reason._make, plain[8])
+    return Shape._make((*plain[:7], tuple(results), tuple(reasons), *plain[9:]))
 
 
 def _places(keys: Iterable[Key]) -> tuple[list[int], tuple[Key, ...]]:

@@ -10,25 +10,24 @@ The key is (org_name, email, report_id, policy domain, begin, end), all raw but 
 An authenticated report of the same records upgrades the stored one in place (store/takeover.py).
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy import Connection, Engine, Table, func, select, update
 
 from knowledge.identify import SenderName
 from store import takeover
-from store.engine import fetched, insert_sql, positional
 from store.evidence import EnvelopeKind, unknown_envelope
 from store.office import ensure_domain
-from store.packing import Chunk, Report
+from store.packing import Chunk, Report, unpacked
+from store.report_rows import ReportRow, auth_rows, first_day, key_hash, reason_rows, record_rows, source_columns
 from store.retention import settled_before
 from store.schema import auth_result, override_reason, record, sender, source
 from store.schema import report as report_table
+from store.statements import fetched, insert_sql, positional
 from store.takeover import AUTHENTICATED, IN_FORCE, REPLACED, SET_ASIDE, Counted, is_better
-from store.traffic import Line, RollUp, days_of
+from store.traffic import Line, RollUp
 from store.values import Shape, SourceFacts
 
 _Namer = Callable[[Shape, SourceFacts, str | None], SenderName]
@@ -41,6 +40,22 @@ class Saved:
     state: str
     domain_id: int
     report_id: int
+
+
+@dataclass(slots=True)
+class Begun:
+    """A report whose row is stored and whose records follow; `records` is how many have."""
+
+    domain_id: int
+    report_id: int
+    row: ReportRow
+    alike: list["_Alike"]
+    records: int = 0
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """What leads the key of every row of the report."""
+        return self.domain_id, self.report_id
 
 
 @dataclass(slots=True)
@@ -104,7 +119,8 @@ class ReportWriter:
         Where the stored one of its key is not authenticated and this one is, this one counts from now on.
         """
         domain_id = self._domain(connection, report.policy.domain, now)
-        stored = _stored(connection, domain_id, report)
+        alike = _alike(connection, domain_id, report)
+        stored = _compared(report, alike)
         if stored.same:
             better = is_better(authenticity, stored.same.authenticity)
             if better and not self._is_settled(connection, domain_id, report):
@@ -113,19 +129,53 @@ class ReportWriter:
         takes_over = bool(stored.holder and is_better(authenticity, stored.holder.authenticity))
         takes_over = takes_over and not self._is_settled(connection, domain_id, report)
         relation, related_id = stored.relation(takes_over=takes_over)
-        report_id = self._next_id(connection, domain_id)
         reporter = self._reporter_label(report.org_name, report.email)
         standing = SET_ASIDE if relation == "correction" else IN_FORCE
-        facts = _ReportRow(report, reporter, standing, relation, related_id, message_id, authenticity, now)
-        fetched(connection, insert_sql(report_table, self._engine), (domain_id, report_id, *facts.columns()))
-        self._save_records(connection, domain_id, report_id, facts)
+        row = ReportRow(report, reporter, standing, relation, related_id, message_id, authenticity, now)
+        begun = self._insert(connection, domain_id, row, alike)
+        for chunk in report.records.chunks():
+            self._add(connection, begun, chunk)
         if stored.holder and takes_over:
-            self._replace(connection, domain_id, stored.holder.id, report_id)
-        return Saved(_state(report, relation), domain_id, report_id)
+            self._replace(connection, domain_id, stored.holder.id, begun.report_id)
+        return Saved(_state(report, relation), domain_id, begun.report_id)
+
+    def begin(
+        self, connection: Connection, report: Report, *, message_id: int, authenticity: str, now: int
+    ) -> Begun | None:
+        """Store a report whose records come later and are not known yet: `add` them and `end` it in this transaction.
+
+        None where one of its key is stored: what it is to that one depends on all its records, so `save` it then.
+        """
+        domain_id = self._domain(connection, report.policy.domain, now)
+        alike, key = _alike(connection, domain_id, report), key_hash(report)
+        if any(row.key_hash == key for row in alike):
+            return None
+        reporter = self._reporter_label(report.org_name, report.email)
+        row = ReportRow(report, reporter, IN_FORCE, None, None, message_id, authenticity, now)
+        return self._insert(connection, domain_id, row, alike)
+
+    def add(self, connection: Connection, begun: Begun, packed: bytes) -> None:
+        """Store a chunk of records of a report that has begun."""
+        self._add(connection, begun, unpacked(packed))
+
+    def end(self, connection: Connection, begun: Begun, report: Report) -> Saved:
+        """All records of a report were added: store what is known of it now."""
+        relation, related_id = _compared(report, begun.alike).relation(takes_over=False)
+        row = replace(begun.row, report=report, relation=relation, related_id=related_id)
+        mine = (report_table.c.domain_id == begun.domain_id, report_table.c.id == begun.report_id)
+        names = [column.name for column in report_table.columns][len(begun.ids) :]
+        known = dict(zip(names, row.columns(), strict=True))
+        connection.execute(update(report_table).where(*mine).values(known))
+        return Saved(_state(report, relation), *begun.ids)
+
+    def _insert(self, connection: Connection, domain_id: int, row: ReportRow, alike: list["_Alike"]) -> Begun:
+        begun = Begun(domain_id, self._next_id(connection, domain_id), row, alike)
+        fetched(connection, insert_sql(report_table, self._engine), (*begun.ids, *row.columns()))
+        return begun
 
     def _is_settled(self, connection: Connection, domain_id: int, report: Report) -> bool:
         """Whether a stored report of this period may have lost its records: nothing takes its place then."""
-        return _first_day(report) < settled_before(connection, domain_id)
+        return first_day(report) < settled_before(connection, domain_id)
 
     def finish(self, connection: Connection) -> None:
         """Write the records and roll-ups of all reports saved in this transaction; call right before its commit."""
@@ -180,22 +230,21 @@ class ReportWriter:
         self._known.next_report[domain_id] = found + 1
         return found
 
-    def _save_records(self, connection: Connection, domain_id: int, report_id: int, facts: "_ReportRow") -> None:
-        """The records a chunk at a time: named, counted, and left to be written with the others of the transaction."""
-        report, number = facts.report, 0
-        for chunk in report.records.chunks():
-            placed = self._place(connection, domain_id, chunk, facts.now)
-            self._rows[record].extend(_record_rows(domain_id, report_id, number, chunk, placed))
-            self._rows[auth_result].extend(_auth_rows(domain_id, report_id, number, chunk))
-            self._rows[override_reason].extend(_reason_rows(domain_id, report_id, number, chunk))
-            if facts.standing == IN_FORCE:
-                period = (report.begin, report.end)
-                self._roll_up.add_lines(domain_id, period, facts.reporter, facts.authenticity, placed)
-            number += len(placed)
-            if max(len(self._rows[record]), self._roll_up.rows()) > WAITING_RECORDS:
-                self._write_rows(connection)
-                self._roll_up.write(connection, self._engine)
-            self._known.bound()
+    def _add(self, connection: Connection, begun: Begun, chunk: Chunk) -> None:
+        """A chunk of records: named, counted, and left to be written with the others of the transaction."""
+        row, ids, first = begun.row, begun.ids, begun.records
+        placed = self._place(connection, begun.domain_id, chunk, row.now)
+        self._rows[record].extend(record_rows(ids, first, chunk, placed))
+        self._rows[auth_result].extend(auth_rows(ids, first, chunk))
+        self._rows[override_reason].extend(reason_rows(ids, first, chunk))
+        if row.standing == IN_FORCE:
+            period = (row.report.begin, row.report.end)
+            self._roll_up.add_lines(begun.domain_id, period, row.reporter, row.authenticity, placed)
+        begun.records += len(placed)
+        if max(len(self._rows[record]), self._roll_up.rows()) > WAITING_RECORDS:
+            self._write_rows(connection)
+            self._roll_up.write(connection, self._engine)
+        self._known.bound()
 
     def _place(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> list[Line]:
         """What the roll-ups count of each record, with the ids of its source and sender."""
@@ -206,22 +255,35 @@ class ReportWriter:
             for shape, told in zip(chunk.shapes, chunk.marks, strict=True)
         ]
         senders = self._sender_ids(connection, domain_id, chunk, now)
-        columns = zip(chunk.shape_of, chunk.messages, chunk.source_of, senders, strict=True)
-        return [
-            Line(chunk.shapes[shape], messages, source_ids[source], sender_id, marks[shape])
-            for shape, messages, source, sender_id in columns
-        ]
+        return list(
+            map(
+                Line,
+                [chunk.shapes[shape] for shape in chunk.shape_of],
+                chunk.messages,
+                [source_ids[place] for place in chunk.source_of],
+                senders,
+                [marks[shape] for shape in chunk.shape_of],
+            )
+        )
 
-    def _sender_ids(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> Iterator[int]:
+    def _sender_ids(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> list[int]:
         """The sender of each record; a confirmed host name may tell another than the worker could."""
-        known = self._known.senders
-        pointers = [self._known.pointers.get(found.ip) for found in chunk.sources]
-        for shape, place, told in zip(chunk.shape_of, chunk.source_of, chunk.sender_of, strict=True):
-            name = chunk.senders[told]
-            if name is None or pointers[place]:
-                name = self._name(chunk.shapes[shape], chunk.sources[place])
-            sender_id = known.get((domain_id, name.key))
-            yield self._add_sender(connection, domain_id, name, now) if sender_id is None else sender_id
+        if None not in chunk.senders and not any(self._known.pointers.get(found.ip) for found in chunk.sources):
+            told = [self._sender_id(connection, domain_id, name, now) for name in chunk.senders if name]
+            return [told[number] for number in chunk.sender_of]
+        columns = zip(chunk.shape_of, chunk.source_of, chunk.sender_of, strict=True)
+        names = [
+            self._told(chunk.shapes[shape], chunk.sources[place], chunk.senders[number])
+            for shape, place, number in columns
+        ]
+        return [self._sender_id(connection, domain_id, name, now) for name in names]
+
+    def _told(self, shape: Shape, facts: SourceFacts, told: SenderName | None) -> SenderName:
+        return self._name(shape, facts) if told is None or self._known.pointers.get(facts.ip) else told
+
+    def _sender_id(self, connection: Connection, domain_id: int, name: SenderName, now: int) -> int:
+        sender_id = self._known.senders.get((domain_id, name.key))
+        return self._add_sender(connection, domain_id, name, now) if sender_id is None else sender_id
 
     def _name(self, shape: Shape, facts: SourceFacts) -> SenderName:
         key = (shape.digest, facts.ip)
@@ -252,7 +314,7 @@ class ReportWriter:
         rows = []
         for source_id, found in enumerate(new, self._known.next_source):
             self._known.sources[found.ip] = source_id
-            rows.append((source_id, *_source_columns(found), None, None, None, None, now))
+            rows.append((source_id, *source_columns(found), None, None, None, None, now))
         self._known.next_source += len(new)
         connection.exec_driver_sql(insert_sql(source, self._engine), rows)
 
@@ -273,19 +335,6 @@ class ReportWriter:
         for row in rows:
             self._known.senders[(domain_id, row.key)] = row.id
         self._known.next_sender[domain_id] = max((row.id for row in rows), default=0) + 1
-
-
-def key_hash(report: Report) -> str:
-    """The identity of a report without its content."""
-    parts = (
-        report.org_name,
-        report.email,
-        report.report_id,
-        report.policy.domain,
-        str(report.begin),
-        str(report.end),
-    )
-    return sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 _ALIKE = """
@@ -325,9 +374,14 @@ class _Stored:
         return ("lookalike", self.lookalike.id) if self.lookalike else (None, None)
 
 
-def _stored(connection: Connection, domain_id: int, report: Report) -> _Stored:
-    period = (domain_id, _first_day(report), report.begin, report.end)
-    alike = [_Alike(*row) for row in fetched(connection, _ALIKE, period)]
+def _alike(connection: Connection, domain_id: int, report: Report) -> list[_Alike]:
+    """The stored reports of the same domain and period."""
+    period = (domain_id, first_day(report), report.begin, report.end)
+    return [_Alike(*row) for row in fetched(connection, _ALIKE, period)]
+
+
+def _compared(report: Report, alike: list[_Alike]) -> _Stored:
+    """Which of them are what to the report."""
     key, records = key_hash(report), report.records
     of_key = [row for row in alike if row.key_hash == key]
     others = [row for row in alike if row.key_hash != key and row.standing == IN_FORCE]
@@ -343,125 +397,9 @@ def _first(rows: Iterable[_Alike]) -> _Alike | None:
     return next(iter(rows), None)
 
 
-def _first_day(report: Report) -> int:
-    return days_of(report.begin, report.end)[0][0]
-
-
 def _state(report: Report, relation: str | None) -> str:
     if report.records.sums.bad_records:
         return "partial"
     if relation in ("variant", "correction"):
         return "variant"
     return "stored" if report.records.sums.records else "empty"
-
-
-@dataclass(frozen=True, slots=True)
-class _ReportRow:
-    """One row of `report` but for its ids."""
-
-    report: Report
-    reporter: str
-    standing: str
-    relation: str | None
-    related_id: int | None
-    message_id: int
-    authenticity: str
-    now: int
-
-    def columns(self) -> tuple[object, ...]:
-        """Values in schema order, from key_hash on."""
-        report = self.report
-        days = days_of(report.begin, report.end)
-        return (
-            key_hash(report),
-            report.records.content_hash,
-            self.standing,
-            self.relation,
-            self.related_id,
-            self.message_id,
-            report.part,
-            self.authenticity,
-            self.reporter,
-            report.org_name,
-            report.email,
-            report.report_id,
-            report.policy.domain,
-            report.begin,
-            report.end,
-            days[0][0],
-            days[-1][0],
-            *_policy_columns(report),
-            report.xml_version,
-            report.xml_namespace,
-            report.generator,
-            report.extra_contact_info,
-            _lines(report.errors),
-            _lines(report.repairs),
-            *report.records.sums,
-            self.now,
-        )
-
-
-def _policy_columns(report: Report) -> tuple[object, ...]:
-    policy = report.policy
-    raw = json.dumps(dict(policy.raw), ensure_ascii=False) if policy.raw else None
-    return (
-        policy.p,
-        policy.sp,
-        policy.np,
-        policy.adkim,
-        policy.aspf,
-        policy.pct,
-        policy.fo,
-        policy.testing,
-        policy.discovery_method,
-        raw,
-    )
-
-
-def _source_columns(found: SourceFacts) -> tuple[object, ...]:
-    return (found.ip, found.country, found.asn, found.as_name, found.as_domain, found.service, found.service_kind)
-
-
-def _lines(texts: Iterable[str]) -> str | None:
-    return "\n".join(texts) or None
-
-
-def _record_rows(
-    domain_id: int, report_id: int, first: int, chunk: Chunk, placed: Sequence[Line]
-) -> Iterator[tuple[object, ...]]:
-    heads = [_shape_columns(shape) for shape in chunk.shapes]
-    ends: list[tuple[str | None, ...]] = [(None, shape.raw, _lines(shape.repairs)) for shape in chunk.shapes]
-    columns = zip(chunk.shape_of, placed, strict=True)
-    for number, (shape, line) in enumerate(columns):
-        end = ends[shape]
-        if number in chunk.odd:
-            bad, raw = chunk.odd[number]
-            end = (bad, raw or end[1], end[2])
-        ids = (domain_id, report_id, first + number, line.source_id, line.sender_id, line.messages)
-        yield (*ids, *heads[shape], *end)
-
-
-def _shape_columns(shape: Shape) -> tuple[object, ...]:
-    return (
-        shape.header_from,
-        shape.envelope_from,
-        shape.envelope_to,
-        shape.disposition,
-        shape.dkim_aligned,
-        shape.spf_aligned,
-        shape.override,
-    )
-
-
-def _auth_rows(domain_id: int, report_id: int, first: int, chunk: Chunk) -> Iterator[tuple[object, ...]]:
-    numbered = [list(enumerate(shape.auth_results)) for shape in chunk.shapes]
-    for number, shape in enumerate(chunk.shape_of, first):
-        for order, result in numbered[shape]:
-            yield (domain_id, report_id, number, order, *result)
-
-
-def _reason_rows(domain_id: int, report_id: int, first: int, chunk: Chunk) -> Iterator[tuple[object, ...]]:
-    for number, shape in enumerate(chunk.shape_of, first):
-        for order, reason in enumerate(chunk.shapes[shape].reasons):
-            yield (domain_id, report_id, number, order, *reason)

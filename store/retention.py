@@ -1,4 +1,4 @@
-"""What is kept how long: originals, records, roll-ups and the audit trail are deleted by age, a piece at a time.
+"""What is kept how long: originals, records, roll-ups and trails are deleted by age, a piece at a time.
 
 Roll-ups outlive records: a report whose records are gone keeps its row and every sum that it is part of. `pruned` has,
 per domain, the day before which reports may have lost their records (they are settled: nothing moves or replaces them
@@ -8,7 +8,7 @@ An original of a message that could not be read stays, since reading it again ne
 finished by the next one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +34,9 @@ from store.engine import open_store, run_lock, writing
 from store.ledger import raise_generation
 from store.schema import audit as audit_table
 from store.schema import (
+    digest,
     domain,
+    event,
     message,
     original,
     pruned,
@@ -54,6 +56,20 @@ ORIGINALS_AT_ONCE = 200
 DAYS_AT_ONCE = 7
 ROLL_UPS = (traffic, traffic_source, traffic_day, traffic_evidence)
 QUARANTINED = "quarantined"
+# Screens show what is over for 90 days, and the digest looks back over less.
+FEWEST_EVENT_DAYS = 100
+
+
+def _over(before: int) -> ColumnElement[bool]:
+    return event.c.closed_at < before
+
+
+def _sent(before: int) -> ColumnElement[bool]:
+    return digest.c.sent_at < before
+
+
+# What goes with the audit trail: what is over, and what was told.
+TRAILS: tuple[tuple[Table, Callable[[int], ColumnElement[bool]]], ...] = ((event, _over), (digest, _sent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,7 @@ class Cutoffs:
     records: int | None
     rollups: int | None
     audit: int | None
+    events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,8 @@ class Pruned:
     records: int = 0
     rollup_rows: int = 0
     audit_rows: int = 0
+    events: int = 0
+    digests: int = 0
 
     @property
     def words(self) -> str:
@@ -83,7 +102,8 @@ class Pruned:
         return (
             f"originals {self.originals} ({self.original_bytes} bytes), "
             f"records {self.records} of {self.reports} reports, "
-            f"rows of daily sums {self.rollup_rows}, rows of the audit trail {self.audit_rows}"
+            f"rows of daily sums {self.rollup_rows}, rows of the audit trail {self.audit_rows}, "
+            f"events {self.events}, digests {self.digests}"
         )
 
 
@@ -95,6 +115,7 @@ def cutoffs(keep: Retention, *, now: int) -> Cutoffs:
         records=today - keep.records_days if keep.records_days else None,
         rollups=today - keep.rollups_days if keep.rollups_days else None,
         audit=now - keep.audit_days * DAY_SECONDS if keep.audit_days else None,
+        events=now - max(keep.audit_days, FEWEST_EVENT_DAYS) * DAY_SECONDS if keep.audit_days else None,
     )
 
 
@@ -122,6 +143,9 @@ def would_prune(connection: Connection, before: Cutoffs) -> Pruned:
     if before.audit is not None:
         rows_of_audit = connection.scalar(_count(audit_table).where(audit_table.c.at < before.audit))
         found = replace(found, audit_rows=int(rows_of_audit or 0))
+    if before.events is not None:
+        events, digests = (connection.scalar(_count(table).where(old(before.events))) for table, old in TRAILS)
+        found = replace(found, events=int(events or 0), digests=int(digests or 0))
     return found
 
 
@@ -175,7 +199,10 @@ def _prune(engine: Engine, before: Cutoffs) -> Pruned:
         if before.rollups is not None:
             _delete_roll_ups(engine, domain_id, before.rollups)
     if before.audit is not None:
-        _delete_audit(engine, before.audit)
+        _delete_rows(engine, audit_table, audit_table.c.at < before.audit)
+    if before.events is not None:
+        for table, old in TRAILS:
+            _delete_rows(engine, table, old(before.events))
     return expected
 
 
@@ -184,9 +211,9 @@ def _delete_originals(engine: Engine, before: int) -> None:
     _until_none(engine, delete(original).where(original.c.sha256.in_(chosen)))
 
 
-def _delete_audit(engine: Engine, before: int) -> None:
-    chosen = select(audit_table.c.id).where(audit_table.c.at < before).limit(ROWS_AT_ONCE)
-    _until_none(engine, delete(audit_table).where(audit_table.c.id.in_(chosen)))
+def _delete_rows(engine: Engine, table: Table, condition: ColumnElement[bool]) -> None:
+    chosen = select(table.c.id).where(condition).limit(ROWS_AT_ONCE)
+    _until_none(engine, delete(table).where(table.c.id.in_(chosen)))
 
 
 def _until_none(engine: Engine, statement: Any) -> None:

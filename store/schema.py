@@ -72,6 +72,7 @@ DELIVERY_STATES = ("due", "done", "failed")
 # Kinds of events, and how grave one is, the gravest first (analysis/watch.py).
 EVENT_KINDS = (
     "own-mail-held",
+    "complaint",
     "sender-fell",
     "sender-fails",
     "record-broken",
@@ -136,6 +137,7 @@ message = Table(
     Column("folder", Text, nullable=True),
     Column("uidvalidity", BigInteger, nullable=True),
     Column("uid", BigInteger, nullable=True),
+    Column("gmail_id", BigInteger, nullable=True),
     Column("place", Text, nullable=False),
     Column("sha256", Text, nullable=True),
     Column("size", BigInteger, nullable=False),
@@ -176,6 +178,13 @@ message = Table(
         postgresql_where=text("mailbox IS NULL AND sha256 IS NULL"),
     ),
     Index("ix_message_sha256", "sha256"),
+    Index(
+        "ix_message_mailbox_gmail_id",
+        "mailbox",
+        "gmail_id",
+        sqlite_where=text("gmail_id IS NOT NULL"),
+        postgresql_where=text("gmail_id IS NOT NULL"),
+    ),
     Index("ix_message_state", "state"),
 )
 

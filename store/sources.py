@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from store.engine import positional
 from store.ledger import raise_generation
 from store.schema import record, source
+from store.statements import positional
 
 # Words of `source.ptr_state`. found: the address has a host name, which `ptr_confirmed` says leads back to it;
 # absent: it has none; bad-name: it has only names that no host can have (which are not kept); not-asked: only a

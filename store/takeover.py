@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, Select, and_, select, update
 
 from store.assignment import EvidenceSums, StoredRecord, read_page
-from store.engine import insert_sql
 from store.evidence import EnvelopeKind, evidence_of
 from store.schema import record, report, traffic, traffic_day, traffic_evidence, traffic_source
+from store.statements import insert_sql
 from store.traffic import Placed, RollUp
 from store.values import Shape
 

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from store.engine import upsert_sql
 from store.evidence import EnvelopeKind, evidence_of, marks_of, unknown_envelope
 from store.schema import traffic, traffic_day, traffic_evidence, traffic_source
+from store.statements import upsert_sql
 from store.values import Record, Shape
 
 DAY_SECONDS = 86_400

@@ -21,15 +21,14 @@ from store.engine import (
     StoreOlder,
     StoreUnwritable,
     any_version,
-    insert_sql,
     open_reader,
     open_store,
     run_lock,
-    upsert_sql,
     writer_lock,
     writing,
 )
 from store.schema import customer, domain, sender, traffic
+from store.statements import insert_sql, upsert_sql
 
 OPENERS = pytest.mark.parametrize("opener", [open_store, open_reader])
 

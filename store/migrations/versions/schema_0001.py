@@ -130,6 +130,7 @@ def upgrade() -> None:
         sa.Column("folder", sa.Text(), nullable=True),
         sa.Column("uidvalidity", sa.BigInteger(), nullable=True),
         sa.Column("uid", sa.BigInteger(), nullable=True),
+        sa.Column("gmail_id", sa.BigInteger(), nullable=True),
         sa.Column("place", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -153,6 +154,14 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_message_run_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+    )
+    op.create_index(
+        "ix_message_mailbox_gmail_id",
+        "message",
+        ["mailbox", "gmail_id"],
+        unique=False,
+        sqlite_where=sa.text("gmail_id IS NOT NULL"),
+        postgresql_where=sa.text("gmail_id IS NOT NULL"),
     )
     op.create_index("ix_message_sha256", "message", ["sha256"], unique=False)
     op.create_index("ix_message_state", "message", ["state"], unique=False)
@@ -245,7 +254,7 @@ def upgrade() -> None:
         sa.Column("notified_at", sa.BigInteger(), nullable=True),
         sa.Column("customer_notified_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('own-mail-held', 'sender-fell', 'sender-fails', 'record-broken', 'record-changed', "
+            "kind IN ('own-mail-held', 'complaint', 'sender-fell', 'sender-fails', 'record-broken', 'record-changed', "
             "'spoofing-wave', 'domain-silent', 'reporter-silent', 'new-sender', 'step-due')",
             name=op.f("ck_event_kind"),
         ),
