@@ -3,7 +3,7 @@
 Tables of sentence keys only; whoever shows them looks them up in the reader's language.
 """
 
-from analysis import gates
+from analysis import gate_words as words
 from analysis.gates import Gate
 from analysis.stages import Stage
 from wording import later, translator
@@ -29,11 +29,11 @@ VERDICTS = {
 DECISIONS = {"ours": later("is ours"), "not-ours": later("is not ours"), "forwarder": later("only forwards")}
 # What a gate says to staff with a command in it, said to a customer.
 _FOR_CUSTOMERS = {
-    gates.NOT_LOOKED: later("We still have to read your records in DNS."),
-    gates.LOOKED_PARTLY: later("Your records in DNS could not all be read (%(names)s). We look again."),
-    gates.RECORD_ERRORS: later("The records have errors (%(errors)s). Please correct them as shown below."),
-    gates.UNREVIEWED: later("What %(count)s senders are is not settled yet (%(names)s)."),
-    gates.NO_CONSENT: later("Your consent to “%(stage)s” is needed."),
+    words.NOT_LOOKED: later("We still have to read your records in DNS."),
+    words.LOOKED_PARTLY: later("Your records in DNS could not all be read (%(names)s). We look again."),
+    words.RECORD_ERRORS: later("The records have errors (%(errors)s). Please correct them as shown below."),
+    words.UNREVIEWED: later("What %(count)s senders are is not settled yet (%(names)s)."),
+    words.NO_CONSENT: later("Your consent to “%(stage)s” is needed."),
 }
 
 

@@ -43,15 +43,17 @@ class DomainHead:
         return self.reported.seen_at if self.reported else None
 
 
-def build(connection: Connection, scope: Scope, name: str, tables: Tables, now: int) -> DomainHead | None:
-    """The head of domain `name` (A-label), or None when it is unknown or out of scope."""
+def build(
+    connection: Connection, scope: Scope, name: str, tables: Tables, now: int, *, rua: tuple[str, ...] = ()
+) -> DomainHead | None:
+    """The head of domain `name` (A-label), or None when it is unknown or out of scope; `rua` as in `ladder.build`."""
     where = sender_frames.domain_row(connection, scope, name)
     if where is None:
         return None
     today = now // DAY_SECONDS
     period = Period(today - DAYS + 1, today)
     facts = ladder.facts_of(connection, scope, where, tables, now)
-    advice = ladder.advise(name, facts)
+    advice = ladder.advise(name, facts, rua=rua)
     (known,) = frames.domains(connection, scope, name)
     days = frames.days(connection, scope, period, name)
     seen_at = known.policy.seen_at if known.policy else None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.gates import OWN_HELD, STEP_DOWN, Sentence
+from analysis.gate_words import COMPLAINT, OWN_HELD, STEP_DOWN, WAIT_AFTER_COMPLAINT, Sentence
 from wording import later, text
 
 
@@ -47,6 +47,7 @@ def _values(evidence: Mapping[str, Any]) -> tuple[tuple[str, int | str], ...]:
 
 KINDS = {
     "own-mail-held": later("Own mail held back"),
+    "complaint": later("Complaint"),
     "sender-fell": later("Sender fails suddenly"),
     "sender-fails": later("Sender fails"),
     "record-broken": later("Record broken"),
@@ -82,6 +83,7 @@ DUE = later("The evidence allows the next step, “%(stage)s”.")
 
 _SAID = {
     "own-mail-held": OWN_HELD,
+    "complaint": COMPLAINT,
     "sender-fell": FELL,
     "sender-fails": FAILS,
     "spoofing-wave": WAVE,
@@ -101,6 +103,7 @@ _NEW_ADVICE = {
 }
 _ADVICE = {
     "own-mail-held": STEP_DOWN,
+    "complaint": WAIT_AFTER_COMPLAINT,
     "sender-fell": later("Find out what changed there (key, SPF, server), and mend it. Take no step before that."),
     "sender-fails": later("Mend this sender as its page says. Take no step before that."),
     "record-broken": later("Correct the record at %(name)s; the domain's records show the corrected text."),

@@ -12,7 +12,7 @@ from analysis import event_frames
 from analysis.event_frames import EventRow
 from analysis.event_words import advice_of, sentence_of
 from analysis.frames import Connection, Scope
-from analysis.gates import Sentence
+from analysis.gate_words import Sentence
 from store.schema import SEVERITIES
 
 

@@ -101,10 +101,17 @@ KINDS = tuple(_BUILDERS)
 
 
 def tables(
-    connection: Connection, subject: Subject, period: Period, knowledge: Tables, language: str, *, now: int
+    connection: Connection,
+    subject: Subject,
+    period: Period,
+    knowledge: Tables,
+    language: str,
+    *,
+    now: int,
+    rua: tuple[str, ...] = (),
 ) -> tuple[Table, ...]:
-    """The six tables of a set, out of one reading of each domain; sentences in `language`."""
-    facts = tuple(gather(connection, subject.scope, subject.domain, period, knowledge, now))
+    """The six tables of a set, out of one reading of each domain; sentences in `language`, `rua` for the records."""
+    facts = tuple(gather(connection, subject.scope, subject.domain, period, knowledge, now, rua))
     return tuple(build(facts, period, language) for build in _BUILDERS.values())
 
 
@@ -116,10 +123,11 @@ def files(
     style: Style,
     *,
     now: int,
+    rua: tuple[str, ...] = (),
     xlsx: bool = False,
 ) -> tuple[ExportFile, ...]:
     """The complete set: six CSV files, the workbook when asked for, and the text that explains them."""
-    found = tables(connection, subject, period, knowledge, style.language, now=now)
+    found = tables(connection, subject, period, knowledge, style.language, now=now, rua=rua)
     written = [csv_of(table, style) for table in found]
     names = tuple((table.kind, file_name(subject.slug, period, f"{table.kind}.csv")) for table in found)
     csv_files = tuple(ExportFile(name, each.content) for (_, name), each in zip(names, written, strict=True))
@@ -138,9 +146,10 @@ def one_file(
     style: Style,
     *,
     now: int,
+    rua: tuple[str, ...] = (),
 ) -> ExportFile:
     """One CSV file of the set, the same to the byte as in it."""
-    facts = tuple(gather(connection, subject.scope, subject.domain, period, knowledge, now))
+    facts = tuple(gather(connection, subject.scope, subject.domain, period, knowledge, now, rua))
     table = _BUILDERS[kind](facts, period, style.language)
     return ExportFile(file_name(subject.slug, period, f"{kind}.csv"), csv_of(table, style).content)
 
@@ -153,13 +162,14 @@ def zip_set(
     style: Style,
     *,
     now: int,
+    rua: tuple[str, ...] = (),
     xlsx: bool = True,
 ) -> ExportFile:
     """The complete set as one zip file, for a download."""
     out = io.BytesIO()
     made = datetime.fromtimestamp(now, UTC).timetuple()[:6]
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files(connection, subject, period, knowledge, style, now=now, xlsx=xlsx):
+        for file in files(connection, subject, period, knowledge, style, now=now, rua=rua, xlsx=xlsx):
             entry = zipfile.ZipInfo(file.name, made)
             archive.writestr(entry, file.content, zipfile.ZIP_DEFLATED)
     return ExportFile(file_name(subject.slug, period, "set.zip"), out.getvalue())

@@ -60,6 +60,7 @@ class Style:
     headers: Headers = "words"
 
     def heading(self, column: Column) -> str:
+        """The first line of the column: its name, or its words in the language."""
         return column.name if self.headers == "names" else text(self.language, column.heading)
 
     def shown(self, cell: Cell) -> Shown:

@@ -110,6 +110,7 @@ class ReporterRow:
 
     @property
     def rate(self) -> PassRate:
+        """Messages and how many of them passed."""
         return PassRate(self.messages, self.passed)
 
 
@@ -139,6 +140,7 @@ class ReportRow:
 
     @property
     def rate(self) -> PassRate:
+        """Messages and how many of them passed."""
         return PassRate(self.messages, self.passed)
 
 

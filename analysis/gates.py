@@ -4,20 +4,20 @@ Every gate asks for something that was seen; what was not seen, not reviewed or 
 own mail counts: mail of impostors and forwarders moves no gate. Pure arithmetic over `Facts`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from analysis import coverage as seen
+from analysis import gate_words as words
 from analysis.bounds import PROVES_95, PROVES_99
 from analysis.coverage import Coverage
 from analysis.frames import Period
+from analysis.gate_words import Sentence, iso, joined, percent, say
 from analysis.ladder_frames import ComplaintRow, ConsentRow
 from analysis.own_mail import Held, OwnSender, Subdomain, Unreviewed
 from analysis.records import tags
 from analysis.stages import ENFORCING, Live, Stage, Witness
-from wording import later, text
-from wording.forms import as_date
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
 # Days of reports that the first step asks for, and days that quarantine has to hold (RFC 9989 section 7.4: a month).
@@ -28,24 +28,6 @@ NEW_DAYS = 14
 # Google's advice: SPF and DKIM so long before DMARC is turned on (support.google.com/a/answer/10032473).
 DKIM_HOURS = 48
 QUARANTINE_BAR, REJECT_BAR = 0.95, 0.99
-NAMES_SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A sentence by its key in the catalogues, with the values of its places."""
-
-    key: str
-    values: tuple[tuple[str, int | str], ...] = ()
-
-    def words(self, language: str) -> str:
-        """The sentence in `language`."""
-        return text(language, self.key, **dict(self.values))
-
-
-def say(key: str, **values: int | str) -> Sentence:
-    """A sentence with its values."""
-    return Sentence(key, tuple(values.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +115,9 @@ def valid(facts: Facts) -> Gate:
         "unanswered": [list(each) for each in found.unanswered],
         "errors": [each.id for each in found.errors],
         "reports_say": facts.witness.stage if facts.witness else None,
-        "reports_say_until": _iso(facts.witness.last_day) if facts.witness else None,
+        "reports_say_until": iso(facts.witness.last_day) if facts.witness else None,
         "key_since": found.key_since,
-        "signed_since": None if facts.signed_day is None else _iso(facts.signed_day),
+        "signed_since": None if facts.signed_day is None else iso(facts.signed_day),
     }
     state, why = _validity(facts)
     return Gate("G0", state, (*why, *_second_witness(facts)), figures)
@@ -144,18 +126,18 @@ def valid(facts: Facts) -> Gate:
 def _validity(facts: Facts) -> tuple[str, tuple[Sentence, ...]]:
     found = facts.live
     if found.stage is None:
-        return UNKNOWN, (say(NOT_LOOKED),)
+        return UNKNOWN, (say(words.NOT_LOOKED),)
     if found.errors:
-        return FAIL, (say(RECORD_ERRORS, errors=", ".join(dict.fromkeys(each.id for each in found.errors))),)
+        return FAIL, (say(words.RECORD_ERRORS, errors=", ".join(dict.fromkeys(each.id for each in found.errors))),)
     if not found.fresh or found.unanswered:
-        return UNKNOWN, (say(LOOKED_PARTLY, names=_names(name for _, name in found.unanswered)),)
+        return UNKNOWN, (say(words.LOOKED_PARTLY, names=joined(name for _, name in found.unanswered)),)
     if found.stage == Stage.NO_RECORD:
-        return FAIL, (say(NO_RECORD),)
+        return FAIL, (say(words.NO_RECORD),)
     if found.record is not None and tags.first(found.record, "rua") is None:
-        return FAIL, (say(NO_RUA),)
+        return FAIL, (say(words.NO_RUA),)
     if facts.own and not _is_dkim_live(facts):
-        return UNKNOWN, (say(DKIM_YOUNG, hours=DKIM_HOURS),)
-    return PASS, (say(RECORDS_FINE),)
+        return UNKNOWN, (say(words.DKIM_YOUNG, hours=DKIM_HOURS),)
+    return PASS, (say(words.RECORDS_FINE),)
 
 
 def _is_dkim_live(facts: Facts) -> bool:
@@ -168,7 +150,7 @@ def _is_dkim_live(facts: Facts) -> bool:
 def _second_witness(facts: Facts) -> Iterator[Sentence]:
     told = facts.witness
     if told is not None and facts.live.stage is not None and told.stage != _reported(facts.live.stage):
-        yield say(DIFFER, dns=facts.live.stage, reports=told.stage, day=_iso(told.last_day))
+        yield say(words.DIFFER, dns=facts.live.stage, reports=told.stage, day=iso(told.last_day))
 
 
 def _reported(stage: Stage) -> Stage:
@@ -187,32 +169,32 @@ def observed(facts: Facts) -> Gate:
     figures = {
         "days": len(found.due.days) - len(found.missing),
         "of_days": len(found.due.days),
-        "missing_days": [_iso(day) for day in found.missing],
+        "missing_days": [iso(day) for day in found.missing],
         "accepted_days": len(found.missing) - len(unaccepted),
-        "first_day": None if found.first_day is None else _iso(found.first_day),
-        "month_ends": {_iso(each.month)[:7]: each.seen for each in found.month_ends},
+        "first_day": None if found.first_day is None else iso(found.first_day),
+        "month_ends": {iso(each.month)[:7]: each.seen for each in found.month_ends},
         "reporters": len(found.reporters),
         "only": found.only,
         "new_senders": new,
     }
     state, why = _observation(facts, unaccepted, new)
-    notes = (say(ONLY, reporter=found.only),) if found.only else ()
+    notes = (say(words.ONLY, reporter=found.only),) if found.only else ()
     return Gate("G1", state, (*why, *notes), figures)
 
 
 def _observation(facts: Facts, unaccepted: Sequence[int], new: Sequence[str]) -> tuple[str, tuple[Sentence, ...]]:
     found = facts.coverage
     if found.first_day is None:
-        return UNKNOWN, (say(NOTHING_SEEN),)
+        return UNKNOWN, (say(words.NOTHING_SEEN),)
     if new:
-        return FAIL, (say(NEW_SENDER, names=_names(new), days=NEW_DAYS),)
+        return FAIL, (say(words.NEW_SENDER, names=joined(new), days=NEW_DAYS),)
     if facts.as_of - found.first_day + 1 < OBSERVED_DAYS:
-        return UNKNOWN, (say(THIN, days=facts.as_of - found.first_day + 1, needed=OBSERVED_DAYS),)
+        return UNKNOWN, (say(words.THIN, days=facts.as_of - found.first_day + 1, needed=OBSERVED_DAYS),)
     if unaccepted:
-        return UNKNOWN, (say(GAPS, count=len(unaccepted), days=_names(map(_iso, unaccepted))),)
+        return UNKNOWN, (say(words.GAPS, count=len(unaccepted), days=joined(map(iso, unaccepted))),)
     if len(found.reporters) < _reporters_needed(facts):
-        return UNKNOWN, (say(FEW_REPORTERS, count=len(found.reporters), needed=seen.INDEPENDENT_REPORTERS),)
-    return PASS, (say(SEEN, days=len(found.due.days), reporters=len(found.reporters)),)
+        return UNKNOWN, (say(words.FEW_REPORTERS, count=len(found.reporters), needed=seen.INDEPENDENT_REPORTERS),)
+    return PASS, (say(words.SEEN, days=len(found.due.days), reporters=len(found.reporters)),)
 
 
 def _is_new(sender: OwnSender, as_of: int) -> bool:
@@ -226,7 +208,7 @@ def _unaccepted_days(facts: Facts) -> list[int]:
 
 
 def _reporters_needed(facts: Facts) -> int:
-    accepted = facts.accepted.evidence.get("reporters", seen.INDEPENDENT_REPORTERS) if facts.accepted else None
+    accepted = facts.accepted.evidence.get("reporters") if facts.accepted else None
     return seen.INDEPENDENT_REPORTERS if accepted is None else max(1, min(seen.INDEPENDENT_REPORTERS, accepted))
 
 
@@ -246,16 +228,16 @@ def settled(facts: Facts) -> Gate:
     if failing:
         worst = failing[0]
         values: dict[str, int | str] = {"name": worst.name, "passed": worst.passed, "messages": worst.messages}
-        more = (say(ALSO_FAILING, names=_names(each.name for each in failing[1:])),) if failing[1:] else ()
-        return Gate("G2", FAIL, (say(FAILING, **values, day=_iso(worst.last_day)), *more), figures)
+        more = (say(words.ALSO_FAILING, names=joined(each.name for each in failing[1:])),) if failing[1:] else ()
+        return Gate("G2", FAIL, (say(words.FAILING, **values, day=iso(worst.last_day)), *more), figures)
     if below:
-        return Gate("G2", FAIL, (say(FAILING_SUBDOMAINS, names=_names(below)),), figures)
+        return Gate("G2", FAIL, (say(words.FAILING_SUBDOMAINS, names=joined(below)),), figures)
     if facts.unreviewed:
-        names = _names(each.name for each in facts.unreviewed)
-        return Gate("G2", UNKNOWN, (say(UNREVIEWED, count=len(facts.unreviewed), names=names),), figures)
+        names = joined(each.name for each in facts.unreviewed)
+        return Gate("G2", UNKNOWN, (say(words.UNREVIEWED, count=len(facts.unreviewed), names=names),), figures)
     if not facts.own:
-        return Gate("G2", UNKNOWN, (say(NO_OWN_MAIL),), figures)
-    return Gate("G2", PASS, (say(ALL_SETTLED, count=len(facts.own)),), figures)
+        return Gate("G2", UNKNOWN, (say(words.NO_OWN_MAIL),), figures)
+    return Gate("G2", PASS, (say(words.ALL_SETTLED, count=len(facts.own)),), figures)
 
 
 # ---- G3
@@ -272,14 +254,14 @@ def proven(facts: Facts, step: Stage) -> Gate:
         "consent": _consent(consent),
     }
     if weakest is None:
-        return Gate("G3", UNKNOWN, (say(NO_OWN_MAIL),), figures)
+        return Gate("G3", UNKNOWN, (say(words.NO_OWN_MAIL),), figures)
     proof = _proof_words(weakest)
     if not _is_proven(weakest):
-        key = UNEXPLAINED if weakest.messages < PROVES_95 else NOT_PROVEN
+        key = words.UNEXPLAINED if weakest.messages < PROVES_95 else words.NOT_PROVEN
         return Gate("G3", FAIL, (proof, say(key, name=weakest.name, failed=weakest.failed)), figures)
     if consent is None:
-        return Gate("G3", FAIL, (proof, say(NO_CONSENT, stage=step)), figures)
-    return Gate("G3", PASS, (proof, say(CONSENT, by=consent.by, day=_iso(consent.at // 86_400))), figures)
+        return Gate("G3", FAIL, (proof, say(words.NO_CONSENT, stage=step)), figures)
+    return Gate("G3", PASS, (proof, say(words.CONSENT, by=consent.by, day=iso(consent.at // 86_400))), figures)
 
 
 def _is_proven(sender: OwnSender) -> bool:
@@ -298,32 +280,31 @@ def _weakness(sender: OwnSender) -> tuple[bool, float, str]:
 
 def quarantine_held(facts: Facts) -> Gate:
     """G4: quarantine was in force for a month with a month end, met no own mail, and nobody complained."""
-    if facts.stage is None or facts.stage not in ENFORCING or facts.stage_since is None:
-        return Gate("G4", UNKNOWN, (say(NOT_AT_QUARANTINE),), {"days": None})
+    if facts.stage not in ENFORCING or facts.stage_since is None:
+        return Gate("G4", UNKNOWN, (say(words.NOT_AT_QUARANTINE),), {"days": None})
     days = facts.as_of - facts.stage_since + 1
     ends = [month for month, _ in seen.month_ends(_from(facts.stage_since, facts.as_of))]
-    recent = [each for each in facts.complaints if _counts(each, facts)]
+    recent = _complaints_since(max(facts.stage_since, facts.as_of - HELD_DAYS + 1), facts)
     figures = {
         "days": days,
-        "month_ends": [_iso(month)[:7] for month in ends],
+        "month_ends": [iso(month)[:7] for month in ends],
         "held": _held_rows(facts),
-        "complaints": [[_iso(each.at // 86_400), each.note] for each in recent],
+        "complaints": [[iso(each.at // 86_400), each.note] for each in recent],
     }
     if facts.held:
-        return Gate("G4", FAIL, (_held_words(facts), say(WAIT_AFTER_HELD, days=HELD_DAYS)), figures)
+        return Gate("G4", FAIL, (_held_words(facts), say(words.WAIT_AFTER_HELD, days=HELD_DAYS)), figures)
     if recent:
         last = recent[-1]
-        words = say(COMPLAINT, day=_iso(last.at // 86_400), note=last.note)
-        return Gate("G4", FAIL, (words, say(WAIT_AFTER_COMPLAINT, days=HELD_DAYS)), figures)
+        told = say(words.COMPLAINT, day=iso(last.at // 86_400), note=last.note)
+        return Gate("G4", FAIL, (told, say(words.WAIT_AFTER_COMPLAINT, days=HELD_DAYS)), figures)
     if days < HELD_DAYS or not ends:
-        return Gate("G4", UNKNOWN, (say(HELD_SHORT, days=days, needed=HELD_DAYS),), figures)
-    return Gate("G4", PASS, (say(HELD_LONG, days=days),), figures)
+        return Gate("G4", UNKNOWN, (say(words.HELD_SHORT, days=days, needed=HELD_DAYS),), figures)
+    return Gate("G4", PASS, (say(words.HELD_LONG, days=days),), figures)
 
 
-def _counts(complaint: ComplaintRow, facts: Facts) -> bool:
-    """Whether it is about the time that quarantine has to hold. One of today counts already."""
-    since = max(facts.stage_since or 0, facts.as_of - HELD_DAYS + 1)
-    return complaint.at // 86_400 >= since
+def _complaints_since(day: int, facts: Facts) -> list[ComplaintRow]:
+    """Those about the time that quarantine has to hold, from `day` on. One of today counts already."""
+    return [each for each in facts.complaints if each.at // 86_400 >= day]
 
 
 def _from(first: int, last: int) -> Period:
@@ -336,7 +317,7 @@ def _from(first: int, last: int) -> Period:
 def signed(facts: Facts) -> Gate:
     """G5: each own sender aligns by DKIM, sub-domains are decided, and list posters are known."""
     weakest = min(facts.own, key=_unsigned, default=None)
-    undecided = [tag for tag in ("sp", "np") if facts.live.record is None or not _says(facts, tag)]
+    undecided = [tag for tag in ("sp", "np") if tags.first(facts.live.record or "", tag) is None]
     figures = {
         "bar": REJECT_BAR,
         "senders": [_proof(each, each.dkim_aligned, each.checked, each.proves_dkim) for each in facts.own],
@@ -344,19 +325,15 @@ def signed(facts: Facts) -> Gate:
         "undecided": undecided,
         "list_messages": facts.list_messages,
     }
-    notes = (say(LISTS, messages=facts.list_messages),) if facts.list_messages else ()
+    notes = (say(words.LISTS, messages=facts.list_messages),) if facts.list_messages else ()
     if weakest is None:
-        return Gate("G5", UNKNOWN, (say(NO_OWN_MAIL),), figures)
+        return Gate("G5", UNKNOWN, (say(words.NO_OWN_MAIL),), figures)
     proof = _signed_words(weakest)
     if not _is_signed(weakest):
-        return Gate("G5", FAIL, (proof, say(UNSIGNED, name=weakest.name), *notes), figures)
+        return Gate("G5", FAIL, (proof, say(words.UNSIGNED, name=weakest.name), *notes), figures)
     if undecided:
-        return Gate("G5", FAIL, (proof, say(UNDECIDED, tags=", ".join(undecided)), *notes), figures)
+        return Gate("G5", FAIL, (proof, say(words.UNDECIDED, tags=", ".join(undecided)), *notes), figures)
     return Gate("G5", PASS, (proof, *notes), figures)
-
-
-def _says(facts: Facts, tag: str) -> bool:
-    return tags.first(facts.live.record or "", tag) is not None
 
 
 def _is_signed(sender: OwnSender) -> bool:
@@ -377,23 +354,23 @@ def parked(facts: Facts) -> Gate:
     first, last = facts.reported or (None, None)
     consent = facts.consents.get(Stage.PARKED)
     figures = {
-        "first_day": None if first is None else _iso(first),
-        "last_day": None if last is None else _iso(last),
+        "first_day": None if first is None else iso(first),
+        "last_day": None if last is None else iso(last),
         "passed": facts.passed,
         "own": len(facts.own),
         "unreviewed": [[each.key, each.name, each.verdict, each.messages] for each in facts.unreviewed],
         "consent": _consent(consent),
     }
     if facts.own or facts.passed:
-        return Gate("Parked", FAIL, (say(SENDS),), figures)
+        return Gate("Parked", FAIL, (say(words.SENDS),), figures)
     if first is None or facts.as_of - first + 1 < OBSERVED_DAYS:
-        return Gate("Parked", UNKNOWN, (say(PARKED_THIN, needed=OBSERVED_DAYS),), figures)
+        return Gate("Parked", UNKNOWN, (say(words.PARKED_THIN, needed=OBSERVED_DAYS),), figures)
     if facts.unreviewed:
-        names = _names(each.name for each in facts.unreviewed)
-        return Gate("Parked", UNKNOWN, (say(UNREVIEWED, count=len(facts.unreviewed), names=names),), figures)
+        names = joined(each.name for each in facts.unreviewed)
+        return Gate("Parked", UNKNOWN, (say(words.UNREVIEWED, count=len(facts.unreviewed), names=names),), figures)
     if consent is None:
-        return Gate("Parked", FAIL, (say(PARKED_ALONE), say(NO_CONSENT, stage=Stage.PARKED)), figures)
-    return Gate("Parked", PASS, (say(PARKED_READY, day=_iso(first)),), figures)
+        return Gate("Parked", FAIL, (say(words.PARKED_ALONE), say(words.NO_CONSENT, stage=Stage.PARKED)), figures)
+    return Gate("Parked", PASS, (say(words.PARKED_READY, day=iso(first)),), figures)
 
 
 # ---- Back
@@ -403,25 +380,25 @@ def back(facts: Facts) -> Gate:
     """Back: no own mail was quarantined or rejected; it fails when the domain has to go one step down, today."""
     figures = {"held": _held_rows(facts)}
     if facts.stage is None:
-        return Gate("Back", UNKNOWN, (say(NOT_LOOKED),), figures)
+        return Gate("Back", UNKNOWN, (say(words.NOT_LOOKED),), figures)
     if facts.held and facts.stage in ENFORCING:
-        return Gate("Back", FAIL, (_held_words(facts), say(STEP_DOWN)), figures)
-    return Gate("Back", PASS, (say(NOTHING_HELD),), figures)
+        return Gate("Back", FAIL, (_held_words(facts), say(words.STEP_DOWN)), figures)
+    return Gate("Back", PASS, (say(words.NOTHING_HELD),), figures)
 
 
 def _held_rows(facts: Facts) -> list[list[int | str]]:
-    return [[each.sender, each.name, _iso(each.day), each.reporter, each.messages] for each in facts.held]
+    return [[each.sender, each.name, iso(each.day), each.reporter, each.messages] for each in facts.held]
 
 
 def _held_words(facts: Facts) -> Sentence:
     messages = sum(each.messages for each in facts.held)
-    days = f"{_iso(facts.held[0].day)}…{_iso(facts.held[-1].day)}"
-    names = _names(dict.fromkeys(each.name for each in facts.held))
-    reporters = _names(sorted({each.reporter for each in facts.held}))
-    return say(OWN_HELD, messages=messages, names=names, days=days, reporters=reporters)
+    days = f"{iso(facts.held[0].day)}…{iso(facts.held[-1].day)}"
+    names = joined(dict.fromkeys(each.name for each in facts.held))
+    reporters = joined(sorted({each.reporter for each in facts.held}))
+    return say(words.OWN_HELD, messages=messages, names=names, days=days, reporters=reporters)
 
 
-# ---- Words
+# ---- Proofs
 
 
 def _proof(sender: OwnSender, good: int, of: int, proves: float | None) -> list[Any]:
@@ -429,102 +406,14 @@ def _proof(sender: OwnSender, good: int, of: int, proves: float | None) -> list[
 
 
 def _proof_words(sender: OwnSender) -> Sentence:
-    proves = _percent(sender.proves or 0, QUARANTINE_BAR)
-    return say(WEAKEST, name=sender.name, good=sender.passed, messages=sender.messages, proves=proves)
+    proves = percent(sender.proves or 0, QUARANTINE_BAR)
+    return say(words.WEAKEST, name=sender.name, good=sender.passed, messages=sender.messages, proves=proves)
 
 
 def _signed_words(sender: OwnSender) -> Sentence:
-    proves = _percent(sender.proves_dkim or 0, REJECT_BAR)
-    return say(WEAKEST_DKIM, name=sender.name, good=sender.dkim_aligned, messages=sender.checked, proves=proves)
-
-
-def _percent(share: float, bar: float) -> int:
-    """In whole per cent; what lies below the bar is not rounded up to it."""
-    rounded = round(100 * share)
-    return min(rounded, round(100 * bar) - 1) if share < bar else rounded
+    proves = percent(sender.proves_dkim or 0, REJECT_BAR)
+    return say(words.WEAKEST_DKIM, name=sender.name, good=sender.dkim_aligned, messages=sender.checked, proves=proves)
 
 
 def _consent(found: ConsentRow | None) -> dict[str, Any] | None:
     return None if found is None else {"stage": found.stage, "by": found.by, "note": found.note, "at": found.at}
-
-
-def _names(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f" (+{len(listed) - NAMES_SHOWN})" if len(listed) > NAMES_SHOWN else ""
-    return ", ".join(listed[:NAMES_SHOWN]) + more
-
-
-def _iso(day: int) -> str:
-    return as_date(day).isoformat()
-
-
-NOT_LOOKED = later("Nobody could look at the domain's records in DNS yet. Run “sekisho check”.")
-LOOKED_PARTLY = later("The last look at DNS is too old or could not learn everything (%(names)s). Look again.")
-RECORD_ERRORS = later("The records have errors (%(errors)s). Correct them as “sekisho check” says.")
-NO_RECORD = later("There is no DMARC record. Publish the first one.")
-NO_RUA = later("The record names no address for reports (rua). Add it.")
-DKIM_YOUNG = later(
-    "It is not known that DKIM has worked for %(hours)s hours: neither a key in DNS nor signed mail is that old. Set up"
-    " DKIM, or wait."
-)
-RECORDS_FINE = later("The records can be read, and reports can arrive.")
-DIFFER = later("DNS says %(dns)s, but reports until %(day)s say %(reports)s.")
-
-NOTHING_SEEN = later("No report has told of own mail that passes yet. Wait for reports.")
-NEW_SENDER = later("%(names)s: seen for the first time within %(days)s days. Watch that long.")
-THIN = later("Own mail was seen for %(days)s days only; %(needed)s are needed.")
-GAPS = later(
-    "On %(count)s days no report told of own mail that passed (%(days)s). If that is right, for example days without"
-    " business, record it with a consent."
-)
-FEW_REPORTERS = later(
-    "Only %(count)s reporters tell of the domain's own mail; %(needed)s are needed, or a consent given in knowledge"
-    " of that."
-)
-ONLY = later("All that is known comes from one reporter: %(reporter)s only.")
-SEEN = later("Own mail was seen over %(days)s days with a month end, by %(reporters)s reporters.")
-
-FAILING = later(
-    "%(name)s: only %(passed)s of %(messages)s messages passed (last seen on %(day)s). Mend this sender first."
-)
-ALSO_FAILING = later("Also failing: %(names)s.")
-FAILING_SUBDOMAINS = later("Own mail of sub-domains fails: %(names)s. Mend it first.")
-UNREVIEWED = later("Nobody has said yet what %(count)s senders are (%(names)s). Decide each of them.")
-NO_OWN_MAIL = later("No own mail was seen.")
-ALL_SETTLED = later("Every sender is known, and the own ones pass (%(count)s).")
-
-WEAKEST = later("Weakest sender %(name)s: %(good)s of %(messages)s messages passed, which proves %(proves)s%%.")
-WEAKEST_DKIM = later(
-    "Weakest sender %(name)s: %(good)s of %(messages)s messages aligned by DKIM, which proves %(proves)s%%."
-)
-UNEXPLAINED = later("%(name)s: %(failed)s messages failed without an explanation. So few messages allow none.")
-NOT_PROVEN = later("%(name)s: %(failed)s messages failed. At least 95%% have to be proven.")
-NO_CONSENT = later("The customer's consent to “%(stage)s” is not recorded yet (“sekisho consent”).")
-CONSENT = later("%(by)s agreed on %(day)s.")
-
-NOT_AT_QUARANTINE = later("Quarantine is not in force yet.")
-HELD_SHORT = later("Quarantine has been in force for %(days)s of %(needed)s days, a month end included.")
-HELD_LONG = later("Quarantine has been in force for %(days)s days with a month end and met no own mail.")
-WAIT_AFTER_HELD = later("Mend the sender; then %(days)s days without such mail are needed.")
-COMPLAINT = later("On %(day)s the customer said that wanted mail did not arrive: %(note)s")
-WAIT_AFTER_COMPLAINT = later(
-    "Find the reason. If DMARC was not it, withdraw the complaint (“sekisho complaint --withdraw”); else mend it, and"
-    " %(days)s days without a complaint are needed."
-)
-OWN_HELD = later(
-    "%(messages)s messages of own senders (%(names)s) were quarantined or rejected (%(days)s, by %(reporters)s)."
-)
-STEP_DOWN = later("Go one step down today, and mend the sender.")
-NOTHING_HELD = later("No own mail was quarantined or rejected.")
-
-UNSIGNED = later("%(name)s: set up a DKIM signature with the domain. SPF alone must not carry mail under reject.")
-UNDECIDED = later("Decide the policy for sub-domains before reject: %(tags)s is missing in the record.")
-LISTS = later(
-    "%(messages)s messages came through mailing lists. RFC 9989 says that domains whose users post to lists should not"
-    " use reject."
-)
-
-SENDS = later("The domain sends mail, so it is not parked.")
-PARKED_THIN = later("Reports over %(needed)s days have to be read before a domain counts as parked.")
-PARKED_ALONE = later("Only strangers send in the domain's name.")
-PARKED_READY = later("Reports since %(day)s show no own mail, and the customer says that none is sent.")

@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 from typing import Literal
 
 from analysis.health_frames import DayOfReports, LatestRun, Quarantine
+from store.deliveries import DUE, FAILED, Delivery
 
 DAY_SECONDS = 86_400
 # A night and its copy are expected once a day; half a day more is for a night that starts or ends late.
@@ -35,6 +36,8 @@ Kind = Literal[
     "copy-missing",
     "copy-late",
     "digest-refused",
+    "delivery-failed",
+    "delivery-late",
     "reporter-silent",
     "domain-silent",
     "reporter-gone",
@@ -49,9 +52,9 @@ Kind = Literal[
 class Finding:
     """One thing to say. `subject`: a mailbox, reporter, domain or version.
 
-    `number`: for quarantine the messages, for digest-refused the digests; for silent and gone the UTC day of the last
-    report; for killed the start and for late the last good end in epoch seconds (None: never). The other kinds have
-    none.
+    `number`: for quarantine the messages, for digest-refused the digests, for delivery the deliveries; for silent and
+    gone the UTC day of the last report; for killed the start and for late the last good end in epoch seconds (None:
+    never). The other kinds have none.
     """
 
     kind: Kind
@@ -73,7 +76,7 @@ class Facts:
     """What is judged. Times are epoch seconds, None when it never was; `night` is the newest run of the cron line.
 
     `files_read_at`: when files were last read well. `sqlite_version` is None for PostgreSQL. `digests_refused`: those
-    that wait since an address refused them.
+    that wait since an address refused them. `deliveries`: the monthly files that are due or have failed.
     """
 
     night: LatestRun | None
@@ -85,6 +88,7 @@ class Facts:
     copy_at: int | None
     sqlite_version: tuple[int, int, int] | None
     digests_refused: int = 0
+    deliveries: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,7 @@ def judge(facts: Facts, *, now: int) -> Health:
         *(finding for mailbox in facts.mailboxes for finding in _mailbox_problems(mailbox, now)),
         *_copy_problems(facts, now),
         *_digest_problems(facts.digests_refused),
+        *_delivery_problems(facts.deliveries, now),
         *(Finding("domain-silent", silence.name, silence.last_day) for silence in domains if not silence.gone),
         *(Finding("reporter-silent", silence.name, silence.last_day) for silence in reporters if not silence.gone),
     )
@@ -215,6 +220,15 @@ def _copy_problems(facts: Facts, now: int) -> Iterator[Finding]:
 def _digest_problems(refused: int) -> Iterator[Finding]:
     if refused:
         yield Finding("digest-refused", number=refused)
+
+
+def _delivery_problems(deliveries: tuple[Delivery, ...], now: int) -> Iterator[Finding]:
+    failed = sum(each.state == FAILED for each in deliveries)
+    late = sum(each.state == DUE and _late(each.due_at, now) for each in deliveries)
+    if failed:
+        yield Finding("delivery-failed", number=failed)
+    if late:
+        yield Finding("delivery-late", number=late)
 
 
 def _late(at: int | None, now: int) -> bool:

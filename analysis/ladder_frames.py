@@ -6,12 +6,13 @@ counted mail is summed.
 
 import json
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, Select, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Text, and_, bindparam, case, func, or_, select
 
 from analysis.frames import FAILED, IN_FORCE, Period
-from analysis.sender_frames import DomainRow, tuples
+from analysis.sender_frames import DomainRow, asked, counted, sum_of, tuples, value
 from store.evidence import MARKS
 from store.schema import (
     complaint,
@@ -109,59 +110,82 @@ def sender_days(
     connection: Connection, where: DomainRow, period: Period, chosen: Collection[str]
 ) -> tuple[SenderDay, ...]:
     """The days of the senders with these keys; in order of sender and day."""
+    rows = tuples(connection, _sender_days(), _asked_of(where, period, chosen))
+    return tuple(SenderDay._make(row) for row in sorted(row for row in rows if row[1] is not None))
+
+
+@cache
+def _sender_days() -> Select[Any]:
     table = traffic_source.c
-    sums = (_sum(table.messages), _sum(table.passed), _sum(table.dkim_aligned))
+    sums = (sum_of(table.messages), sum_of(table.passed), sum_of(table.dkim_aligned))
     sent = (table.domain_id == sender.c.domain_id, table.sender_id == sender.c.id)
     # Outer, so that SQLite reads each sender's days in the order of the covering index and never sorts.
-    joined = sender.outerjoin(traffic_source, and_(*sent, *_days(traffic_source, period)))
-    mine = (sender.c.domain_id == where.id, sender.c.key.in_(sorted(chosen)))
-    statement = select(sender.c.key, table.day, *sums).select_from(joined).where(*mine)
-    rows = tuples(connection, statement.group_by(sender.c.domain_id, sender.c.id, table.day))
-    return tuple(sorted(SenderDay._make(row) for row in rows if row[1] is not None))
+    joined = sender.outerjoin(traffic_source, and_(*sent, *_days(traffic_source)))
+    statement = select(sender.c.key, table.day, *sums).select_from(joined).where(*_chosen())
+    return statement.group_by(sender.c.domain_id, sender.c.id, table.day)
 
 
 def reporter_days(
     connection: Connection, where: DomainRow, period: Period, chosen: Collection[str], *, but: Collection[str] = ()
 ) -> tuple[ReporterDay, ...]:
     """What each reporter, `but` these, told of these senders' mail that passed; in order of reporter and day."""
+    values = _asked_of(where, period, chosen) | {"but": sorted(but)}
+    return tuple(ReporterDay._make(row) for row in sorted(tuples(connection, _reporter_days(), values)))
+
+
+@cache
+def _reporter_days() -> Select[Any]:
     table = traffic.c
-    wanted = (table.reporter.not_in(sorted(but)), table.messages > 0, _passed(), _of(where, chosen))
-    statement = select(table.reporter, table.day, _sum(table.messages)).where(*_counted(where, period), *wanted)
-    rows = tuples(connection, statement.group_by(table.reporter, table.day))
-    return tuple(sorted(ReporterDay._make(row) for row in rows))
+    wanted = (table.reporter.not_in(bindparam("but", expanding=True)), table.messages > 0, _passed(), _of_chosen())
+    statement = select(table.reporter, table.day, sum_of(table.messages)).where(*counted(traffic), *wanted)
+    return statement.group_by(table.reporter, table.day)
 
 
 def held_mail(connection: Connection, where: DomainRow, period: Period, chosen: Collection[str]) -> tuple[HeldRow, ...]:
     """Failing mail of these senders that was quarantined or rejected; in order of sender, day, reporter."""
+    rows = tuples(connection, _held_mail(), _asked_of(where, period, chosen))
+    return tuple(HeldRow._make(row) for row in sorted(rows))
+
+
+@cache
+def _held_mail() -> Select[Any]:
     table = traffic.c
     keys = (sender.c.key, table.day, table.reporter)
-    held = (~_passed(), table.disposition.in_(HELD), table.messages > 0, _of(where, chosen))
-    statement = _of_senders((*keys, _sum(table.messages)), where, period).where(*held).group_by(*keys)
-    return tuple(sorted(HeldRow(*row) for row in connection.execute(statement)))
+    held = (~_passed(), table.disposition.in_(HELD), table.messages > 0, _of_chosen())
+    return _of_senders((*keys, sum_of(table.messages))).where(*held).group_by(*keys)
 
 
 def sender_names(
     connection: Connection, where: DomainRow, period: Period, chosen: Collection[str]
 ) -> tuple[NameRow, ...]:
     """The mail of these senders by the name in From, of names below the domain; in order of name and sender."""
+    values = _asked_of(where, period, chosen) | {"below": f".{where.name}"}
+    return tuple(NameRow._make(row) for row in sorted(tuples(connection, _sender_names(), values)))
+
+
+@cache
+def _sender_names() -> Select[Any]:
     table = traffic.c
     keys = (table.header_from, sender.c.key)
     figures = (
-        _sum(table.messages),
-        _sum(case((_passed(), table.messages), else_=0)),
-        _sum(case((and_(~_passed(), table.override.in_(FORWARDS)), table.messages), else_=0)),
+        sum_of(table.messages),
+        sum_of(case((_passed(), table.messages), else_=0)),
+        sum_of(case((and_(~_passed(), table.override.in_(FORWARDS)), table.messages), else_=0)),
     )
-    below = table.header_from.endswith(f".{where.name}", autoescape=True)
-    statement = _of_senders((*keys, *figures), where, period).where(below, _of(where, chosen))
-    return tuple(sorted(NameRow(*row) for row in connection.execute(statement.group_by(*keys))))
+    below = bindparam("below", type_=Text())
+    ending = func.substr(table.header_from, func.length(table.header_from) - func.length(below) + 1) == below
+    return _of_senders((*keys, *figures)).where(ending, _of_chosen()).group_by(*keys)
 
 
 def list_messages(connection: Connection, where: DomainRow, period: Period) -> int:
     """Failing messages of which receivers say that a mailing list passed them on."""
-    table = traffic.c
-    listed = (~_passed(), table.override == "mailing_list")
-    found = connection.execute(_of_senders((_sum(table.messages),), where, period).where(*listed)).scalar_one()
-    return int(found)
+    return int(connection.execute(_list_messages(), asked(where, period)).scalar_one())
+
+
+@cache
+def _list_messages() -> Select[Any]:
+    listed = (~_passed(), traffic.c.override == "mailing_list")
+    return _of_senders((sum_of(traffic.c.messages),)).where(*listed)
 
 
 class Excused(NamedTuple):
@@ -177,21 +201,21 @@ class Excused(NamedTuple):
 
 def excused(connection: Connection, where: DomainRow, period: Period) -> dict[tuple[str, int], Excused]:
     """What proves nothing against an address, by (sender key, source id)."""
+    rows = tuples(connection, _excused(), asked(where, period))
+    return {(key, source_id): Excused(*counts) for key, source_id, *counts in rows}
+
+
+@cache
+def _excused() -> Select[Any]:
     table = traffic_evidence.c
     forwarded = and_(_marked("forward_override"), ~_marked("dkim_aligned"), ~_marked("spf_aligned"))
     unchecked = and_(_marked("dkim_error"), ~_marked("dkim_aligned"))
     named = and_(sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id)
     joined = traffic_evidence.join(sender, named)
-    wanted = (
-        table.domain_id == where.id,
-        table.day.between(period.first_day, period.last_day),
-        table.authenticity != FAILED,
-        or_(forwarded, unchecked),
-    )
     keys = (sender.c.key, table.source_id)
-    figures = (_sum(case((proof, table.messages), else_=0)) for proof in (forwarded, unchecked))
-    rows = connection.execute(select(*keys, *figures).select_from(joined).where(*wanted).group_by(*keys))
-    return {(key, source_id): Excused(*counts) for key, source_id, *counts in rows}
+    figures = (sum_of(case((proof, table.messages), else_=0)) for proof in (forwarded, unchecked))
+    statement = select(*keys, *figures).select_from(joined)
+    return statement.where(*counted(traffic_evidence), or_(forwarded, unchecked)).group_by(*keys)
 
 
 def _marked(name: str) -> ColumnElement[bool]:
@@ -201,19 +225,27 @@ def _marked(name: str) -> ColumnElement[bool]:
 
 def report_days(connection: Connection, where: DomainRow, period: Period) -> Period | None:
     """From the first day of the oldest counted report that touches the period to the last day of the newest."""
-    found = select(func.min(report.c.first_day), func.max(report.c.last_day)).where(*_reported(where, period))
-    first, last = connection.execute(found).one()
+    first, last = connection.execute(_report_days(), asked(where, period)).one()
     return None if first is None else Period(first, last)
+
+
+@cache
+def _report_days() -> Select[Any]:
+    return select(func.min(report.c.first_day), func.max(report.c.last_day)).where(*_reported())
 
 
 def policies(connection: Connection, where: DomainRow, period: Period) -> tuple[PolicyRow, ...]:
     """The policies that counted reports of the period name, the one named last first."""
+    found = (PolicyRow._make(row) for row in connection.execute(_policies(), asked(where, period)))
+    return tuple(sorted(found, key=lambda row: (-row.last_day, -row.first_day, row.p, row.sp)))
+
+
+@cache
+def _policies() -> Select[Any]:
     table = report.c
     keys = (table.p, table.sp, table.np, table.testing, table.pct)
     days = (func.min(table.first_day), func.max(table.last_day))
-    rows = connection.execute(select(*keys, *days).where(*_reported(where, period)).group_by(*keys))
-    found = (PolicyRow(*row) for row in rows)
-    return tuple(sorted(found, key=lambda row: (-row.last_day, -row.first_day, row.p, row.sp)))
+    return select(*keys, *days).where(*_reported()).group_by(*keys)
 
 
 def snapshots(connection: Connection, where: DomainRow) -> tuple[SnapshotRow, ...]:
@@ -244,35 +276,34 @@ def _passed() -> ColumnElement[bool]:
     return or_(traffic.c.dkim_aligned, traffic.c.spf_aligned)
 
 
-def _of(where: DomainRow, chosen: Collection[str]) -> ColumnElement[bool]:
-    """That a row of `traffic` is of a sender with one of these keys."""
-    ids = (sender.c.domain_id == where.id, sender.c.key.in_(sorted(chosen)))
-    return traffic.c.sender_id.in_(select(sender.c.id).where(*ids))
+def _asked_of(where: DomainRow, period: Period, chosen: Collection[str]) -> dict[str, Any]:
+    return asked(where, period) | {"chosen": sorted(chosen)}
 
 
-def _days(table: FromClause, period: Period) -> tuple[ColumnElement[bool], ...]:
-    return table.c.day.between(period.first_day, period.last_day), table.c.authenticity != FAILED
+def _chosen() -> tuple[ColumnElement[bool], ...]:
+    """That a row of `sender` is one of the domain with one of the chosen keys."""
+    return sender.c.domain_id == value("domain_id"), sender.c.key.in_(bindparam("chosen", expanding=True))
 
 
-def _counted(where: DomainRow, period: Period) -> tuple[ColumnElement[bool], ...]:
-    return traffic.c.domain_id == where.id, *_days(traffic, period)
+def _of_chosen() -> ColumnElement[bool]:
+    """That a row of `traffic` is of a chosen sender."""
+    return traffic.c.sender_id.in_(select(sender.c.id).where(*_chosen()))
 
 
-def _of_senders(columns: Sequence[ColumnElement[Any]], where: DomainRow, period: Period) -> Select[Any]:
+def _days(table: FromClause) -> tuple[ColumnElement[bool], ...]:
+    return table.c.day.between(value("first_day"), value("last_day")), table.c.authenticity != FAILED
+
+
+def _of_senders(columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     named = and_(sender.c.domain_id == traffic.c.domain_id, sender.c.id == traffic.c.sender_id)
-    return select(*columns).select_from(traffic.join(sender, named)).where(*_counted(where, period))
+    return select(*columns).select_from(traffic.join(sender, named)).where(*counted(traffic))
 
 
-def _reported(where: DomainRow, period: Period) -> tuple[ColumnElement[bool], ...]:
+def _reported() -> tuple[ColumnElement[bool], ...]:
     return (
-        report.c.domain_id == where.id,
-        report.c.last_day >= period.first_day,
-        report.c.first_day <= period.last_day,
+        report.c.domain_id == value("domain_id"),
+        report.c.last_day >= value("first_day"),
+        report.c.first_day <= value("last_day"),
         report.c.standing == IN_FORCE,
         report.c.authenticity != FAILED,
     )
-
-
-def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
-    # PostgreSQL sums bigint to numeric, which arrives as Decimal.
-    return cast(func.coalesce(func.sum(column), 0), BigInteger)

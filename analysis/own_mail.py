@@ -12,7 +12,8 @@ from typing import NamedTuple
 from analysis.bounds import lower_bound
 from analysis.coverage import WINDOW_DAYS
 from analysis.ladder_frames import Excused, HeldRow, NameRow, SenderDay
-from analysis.senders import OwnAddress, Sender
+from analysis.sender_verdicts import OwnAddress
+from analysis.senders import Sender
 from analysis.verdict import FAILING_MESSAGES, FAILING_SHARE, OURS
 
 # Receivers fail to check a few signatures (slow name servers). More than this share is a broken key.
@@ -42,6 +43,7 @@ class OwnSender:
 
     @property
     def failed(self) -> int:
+        """Messages that did not pass."""
         return self.messages - self.passed
 
     @property
@@ -97,6 +99,7 @@ class Subdomain:
 
     @property
     def fails(self) -> bool:
+        """Whether so much of it fails that somebody has to act."""
         failed = self.messages - self.passed
         clearly = failed >= FAILING_MESSAGES and failed >= FAILING_SHARE * self.messages
         return clearly or (self.messages > 0 and not self.passed)

@@ -7,7 +7,8 @@ spf-failing: the domain's SPF does not name the address; spf-misaligned: SPF pas
 from dataclasses import dataclass
 
 from analysis.sender_looks import Aligned
-from analysis.verdict import FAILING_MESSAGES, FAILING_SHARE, Evidence
+from analysis.streams import Evidence
+from analysis.verdict import FAILING_MESSAGES, FAILING_SHARE
 from knowledge.tables import Service
 from wording import later, text
 

@@ -4,8 +4,7 @@ Figures are those of the month's UTC days; what is advised is as of the day on w
 outside the scope is answered like one that does not exist.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,31 +14,18 @@ from analysis import senders as senders_analysis
 from analysis.days import DayRow
 from analysis.frames import Connection, Customer, Period, ReporterRow, Scope
 from analysis.ladder import Advice
-from analysis.ladder_frames import SnapshotRow
 from analysis.published import Checked
 from analysis.rates import PassRate, added
+from analysis.record_changes import RecordChange, record_changes
 from analysis.records.findings import Severity
 from analysis.report_frames import Act, Treated
 from analysis.senders import Sender
 from knowledge.tables import Tables
-from store import snapshots
 from wording.forms import as_date, as_day
 
 DAY_SECONDS = 86_400
 OURS = ("ours-ok", "ours-fix")
 BAD = (Severity.ERROR, Severity.WARNING)
-# Records whose change a customer wants to read of; the tree walk and the look-ups behind SPF only follow from them.
-SHOWN_KINDS = (snapshots.DMARC, snapshots.SPF, snapshots.DKIM, snapshots.MX)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordChange:
-    """A record that was published, changed or taken away in the month; None: nothing stood there."""
-
-    at: int
-    name: str
-    before: str | None
-    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +39,7 @@ class Spoofed:
 
     @property
     def messages(self) -> int:
+        """All of them, whatever receivers did."""
         return self.delivered + self.quarantined + self.refused + self.unsaid
 
 
@@ -114,6 +101,7 @@ class MonthlyReport:
 
     @property
     def rate(self) -> PassRate:
+        """Messages of all its domains and how many of them passed."""
         return added(each.rate for each in self.domains)
 
 
@@ -190,7 +178,7 @@ def _domain(
         spoofed=_spoofed(senders, report_frames.treated(connection, where, period)),
         forwarded=sum(messages for each in senders for verdict, messages in each.split if verdict == "forwarded"),
         records=looked.records if looked else (),
-        changes=tuple(_changes(ladder_frames.snapshots(connection, where), period)),
+        changes=tuple(record_changes(ladder_frames.snapshots(connection, where), period)),
         acts=report_frames.acts(connection, where, period),
     )
 
@@ -213,24 +201,6 @@ def _spoofed(senders: Iterable[Sender], rows: Iterable[Treated]) -> Spoofed:
         sum(row.refused for row in mine),
         sum(row.unsaid for row in mine),
     )
-
-
-def _changes(rows: Sequence[SnapshotRow], period: Period) -> Iterator[RecordChange]:
-    """What is new against the answer before; the first answer of all tells of no change."""
-    last: dict[tuple[str, str], str | None] = {}
-    for row in rows:
-        if row.kind not in SHOWN_KINDS:
-            continue
-        key, after = (row.kind, row.name), _text(row)
-        if key in last and last[key] != after and row.first_seen_at // DAY_SECONDS in period.days:
-            yield RecordChange(row.first_seen_at, row.name, last[key], after)
-        last[key] = after
-
-
-def _text(row: SnapshotRow) -> str | None:
-    content = json.loads(row.content) if row.content else {}
-    lines = [*content.get("texts", ()), *content.get("hosts", ())]
-    return "\n".join(map(str, lines)) or None
 
 
 def _next_month(first: date) -> date:

@@ -26,6 +26,7 @@ class Treated(NamedTuple):
 
     @property
     def messages(self) -> int:
+        """All of them, whatever receivers did."""
         return self.delivered + self.quarantined + self.refused + self.unsaid
 
 

@@ -53,6 +53,7 @@ class Group:
 
     @property
     def candidates(self) -> int:
+        """How many of its senders the customer has to be asked about."""
         return sum(each.sender.verdict == "candidate" for each in self.entries)
 
 
@@ -72,6 +73,7 @@ class Board:
 
     @property
     def messages(self) -> int:
+        """Counted messages of all groups."""
         return sum(group.rate.messages for group in self.groups)
 
     @property

@@ -1,12 +1,12 @@
 """The SQL about a domain's senders: their figures, the evidence under each address, and what others saw of it.
 
-The rules of analysis/frames.py hold here too: the scope is checked in SQL and only counted mail is summed. The one
-exception is said by its name: `elsewhere` looks at every customer's mail, and gives back numbers only.
+The rules of analysis/frames.py hold here too: the scope is checked in SQL and only counted mail is summed.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -14,12 +14,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     Select,
+    Text,
     and_,
-    case,
+    bindparam,
     cast,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -28,8 +29,7 @@ from sqlalchemy import (
 
 from analysis.alignment import RecordFacts
 from analysis.frames import FAILED, IN_FORCE, Period, Scope
-from analysis.sender_looks import Trace
-from analysis.verdict import Elsewhere
+from analysis.sender_looks import DAY_SHIFT, ID_BITS, MailLists, SignedRow
 from store.decisions import SOURCE_PREFIX
 from store.evidence import BOTH_ALIGNED, MARKS
 from store.schema import (
@@ -45,18 +45,13 @@ from store.schema import (
     traffic_evidence,
     traffic_source,
 )
-from store.sources import ABSENT, BAD_NAME, FOUND
 from store.values import AuthResult
 
 # A domain signs its mail when so many messages aligned by DKIM: what it sends elsewhere bears a signature too. Not a
 # share of all mail, or hidden unsigned mail would make a domain look better.
 SIGNED_MESSAGES = 50
-# Bound variables of one statement: SQLite allows 32,766.
-CHUNK = 5_000
 # So many rows are held at once: fewer than make Python's garbage collector look through all of them again and again.
 ROWS_AT_ONCE = 500
-# Kinds of sender of which nobody vouches for the address.
-STRANGER_KINDS = ("network", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +94,7 @@ class DecisionRow:
 
 def domain_row(connection: Connection, scope: Scope, name: str) -> DomainRow | None:
     """The domain, or None when it is not in the scope."""
-    columns = (domain.c.id, domain.c.name, _owner())
+    columns = (domain.c.id, domain.c.name, owner())
     row = connection.execute(select(*columns).where(domain.c.name == name, allowed(scope))).one_or_none()
     return None if row is None else DomainRow(*row)
 
@@ -114,7 +109,7 @@ def days_with_mail(connection: Connection, where: DomainRow) -> Period | None:
 
 def signs(connection: Connection, where: DomainRow, period: Period) -> bool:
     """Whether the domain signs its mail."""
-    return where.id in _signing(connection, [where.id], period)
+    return where.id in signing(connection, [where.id], period)
 
 
 def senders(connection: Connection, where: DomainRow) -> list[SenderRow]:
@@ -126,48 +121,96 @@ def senders(connection: Connection, where: DomainRow) -> list[SenderRow]:
 
 def reporters(connection: Connection, where: DomainRow, period: Period) -> dict[int, frozenset[str]]:
     """Who saw mail of each sender, by sender id."""
-    columns = (traffic.c.sender_id, traffic.c.reporter)
-    statement = select(*columns).where(*_counted(traffic, where.id, period)).distinct()
     found: defaultdict[int, set[str]] = defaultdict(set)
-    for sender_id, reporter in tuples(connection, statement):
+    for sender_id, reporter in tuples(connection, _reporters(), asked(where, period)):
         found[sender_id].add(reporter)
     return {sender_id: frozenset(names) for sender_id, names in found.items()}
 
 
-def traces(connection: Connection, where: DomainRow, period: Period) -> Iterator[Trace]:
-    """All counted mail of the domain. No order."""
-    for statement in (_aligned_both_ways(where, period), _marked_mail(where, period)):
-        yield from tuples(connection, statement)
+@cache
+def _reporters() -> Select[Any]:
+    return select(traffic.c.sender_id, traffic.c.reporter).where(*counted(traffic)).distinct()
 
 
-def tuples(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+def mail_lists(connection: Connection, where: DomainRow, period: Period) -> Iterator[MailLists]:
+    """All counted mail of the domain, in two parts. No order."""
+    for statement in (_aligned_both_ways(), _marked_mail()):
+        for row in tuples(connection, statement, asked(where, period)):
+            yield MailLists(*(text or "" for text in row))
+
+
+def signed_mail(connection: Connection, where: DomainRow, period: Period) -> Iterator[SignedRow]:
+    """Who saw mail of which address that aligned by DKIM alone. No order."""
+    return map(SignedRow._make, tuples(connection, _signed_mail(), asked(where, period)))
+
+
+def tuples(connection: Connection, statement: Select[Any], values: Mapping[str, Any] | None = None) -> Iterator[Any]:
     """The driver's own tuples, one at a time: making rows of them, or keeping them, takes longer than counting."""
-    with connection.execute(statement) as result:
+    with connection.execute(statement, values) as result:
         while result.cursor and (rows := result.cursor.fetchmany(ROWS_AT_ONCE)):
             yield from rows
 
 
-def _aligned_both_ways(where: DomainRow, period: Period) -> Select[Any]:
+def asked(mine: DomainRow, period: Period) -> dict[str, Any]:
+    """The values of a statement that asks for `counted` rows."""
+    return {"domain_id": mine.id, "first_day": period.first_day, "last_day": period.last_day}
+
+
+def counted(table: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """That a row of this roll-up is counted mail of the domain and the days that are `asked` for.
+
+    Statements that are asked for hundreds of domains a night are built once: building one takes longer than SQLite
+    needs for a small domain.
+    """
+    days = table.c.day.between(value("first_day"), value("last_day"))
+    return table.c.domain_id == value("domain_id"), days, table.c.authenticity != FAILED
+
+
+def value(name: str) -> ColumnElement[int]:
+    """A number that is asked for by name."""
+    return bindparam(name, type_=Integer())
+
+
+@cache
+def _signed_mail() -> Select[Any]:
+    table = traffic_evidence.c
+    signed = (table.marks.bitwise_and(BOTH_ALIGNED) == MARKS["dkim_aligned"], table.messages > 0)
+    columns = (table.sender_id, table.source_id, table.reporter)
+    return select(*columns).where(*counted(traffic_evidence), *signed).distinct()
+
+
+@cache
+def _aligned_both_ways() -> Select[Any]:
     """What `traffic_evidence` does not hold; a record of no messages is seen on its day as well."""
     table = traffic_source.c
     both = table.dkim_aligned + table.spf_aligned - table.passed
-    columns = (table.sender_id, table.source_id, table.day)
-    constants: tuple[ColumnElement[Any], ...] = (literal_column("''"), literal_column(str(BOTH_ALIGNED)))
-    counted = _counted(traffic_source, where.id, period)
-    return select(*columns, *constants, both).where(*counted, or_(both > 0, table.messages == 0))
+    lists = _lists(traffic_source, literal_column(str(BOTH_ALIGNED)), both)
+    return select(*lists).where(*counted(traffic_source), or_(both > 0, table.messages == 0))
 
 
-def _marked_mail(where: DomainRow, period: Period) -> Select[Any]:
+@cache
+def _marked_mail() -> Select[Any]:
     table = traffic_evidence.c
-    columns = (table.sender_id, table.source_id, table.day, table.reporter, table.marks, table.messages)
-    return select(*columns).where(*_counted(traffic_evidence, where.id, period))
+    return select(*_lists(traffic_evidence, table.marks, table.messages)).where(*counted(traffic_evidence))
+
+
+def _lists(table: FromClause, marks: ColumnElement[int], messages: ColumnElement[int]) -> list[ColumnElement[Any]]:
+    """The fields of MailLists."""
+    address = table.c.sender_id * _power(ID_BITS) + table.c.source_id
+    day_marks = table.c.day * _power(DAY_SHIFT) + marks
+    return [func.aggregate_strings(cast(each, Text), ",") for each in (address, day_marks, messages)]
+
+
+def _power(bits: int) -> ColumnElement[int]:
+    # Beyond 32 bits: an integer of PostgreSQL times a small number is an integer.
+    return cast(literal_column(str(1 << bits)), BigInteger)
 
 
 def places(connection: Connection, where: DomainRow, period: Period) -> dict[int, Place]:
     """What is known of each address with mail of the domain in the period."""
-    seen = select(traffic_source.c.source_id).where(*_counted(traffic_source, where.id, period)).distinct()
+    seen = select(traffic_source.c.source_id).where(*counted(traffic_source)).distinct()
     columns = (source.c.id, source.c.ip, source.c.ptr, source.c.country, source.c.as_name)
-    rows = connection.execute(select(*columns).where(source.c.id.in_(seen)))
+    rows = connection.execute(select(*columns).where(source.c.id.in_(seen)), asked(where, period))
     return {source_id: Place(ip, ptr, country, as_name) for source_id, ip, ptr, country, as_name in rows}
 
 
@@ -194,7 +237,7 @@ def seen_since(connection: Connection, where: DomainRow, subject: str, day: int)
     joined = traffic_source.join(source, source.c.id == table.source_id).join(
         sender, and_(sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id)
     )
-    columns = (_sum(table.messages), _sum(table.passed), _sum(table.spf_aligned))
+    columns = (sum_of(table.messages), sum_of(table.passed), sum_of(table.spf_aligned))
     counted = (table.domain_id == where.id, table.day > day, table.authenticity != FAILED, named)
     return Later(*connection.execute(select(*columns).select_from(joined).where(*counted)).one())
 
@@ -208,138 +251,23 @@ def decisions(connection: Connection, where: DomainRow) -> dict[str, DecisionRow
     return {row.sender_key: DecisionRow(*row) for row in rows}
 
 
-def elsewhere(connection: Connection, where: DomainRow, period: Period) -> dict[int, Elsewhere]:
-    """What the addresses that failed for this domain did in the names of other owners in the period; numbers only.
-
-    Only addresses of networks that nobody vouches for: through a service's own go many people's mail.
-    """
-    failed = _failed_elsewhere(connection, where, period)
-    by_source: defaultdict[int, list[_Failed]] = defaultdict(list)
-    for row in failed:
-        by_source[row.source_id].append(row)
-    passing: defaultdict[int, set[int]] = defaultdict(set)
-    nameless: set[int] = set()
-    # Whose mail fails nowhere else unsigned is judged by what it forwards alone.
-    for chunk in _chunks(sorted({row.source_id for row in failed if row.unsigned})):
-        nameless |= _nameless(connection, chunk)
-        for source_id, owner in _passes_elsewhere(connection, where, period, chunk):
-            passing[source_id].add(owner)
-    signing = _signing(connection, sorted({row.domain_id for row in failed}), period)
-    return {
-        source_id: _added(rows, passing[source_id], signing, source_id in nameless)
-        for source_id, rows in by_source.items()
-    }
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]
-
-
-class _Failed(NamedTuple):
-    """Mail of one address in one other domain's name on the same days: unsigned and failing, and forwarded."""
-
-    source_id: int
-    domain_id: int
-    owner: int
-    unsigned: int
-    forwards: int
-
-
-def _added(mine: Sequence[_Failed], passes: set[int], signing: frozenset[int], nameless: bool) -> Elsewhere:
-    failing = {row.owner for row in mine if row.unsigned} - passes
-    return Elsewhere(
-        forwards=sum(row.forwards for row in mine),
-        failing=len(failing),
-        signing=len({row.owner for row in mine if row.domain_id in signing} & failing),
-        passes=len(passes),
-        nameless=nameless,
-    )
-
-
-def _failed_elsewhere(connection: Connection, where: DomainRow, period: Period) -> list[_Failed]:
-    table = traffic_evidence.c
-    here = _failed_here(where, period)
-    forwards = (_marked("forward_override"), _marked("spf_forwarder"), _marked("dkim_failed", "spf_other"))
-    columns = (
-        table.source_id,
-        table.domain_id,
-        _owner(),
-        _sum(case((and_(_marked("dkim_absent"), ~_marked("spf_aligned")), table.messages), else_=0)),
-        sum((_sum(case((marked, table.messages), else_=0)) for marked in forwards), literal(0)),
-    )
-    near = and_(table.source_id == here.c.source_id, table.day.between(here.c.first_day, here.c.last_day))
-    joined = here.join(traffic_evidence, near).join(domain, domain.c.id == table.domain_id)
-    others = (table.domain_id != where.id, table.authenticity != FAILED, _owner() != where.owner)
-    statement = select(*columns).select_from(joined).where(_is_elsewhere(where, here), *others)
-    rows = connection.execute(statement.group_by(table.source_id, table.domain_id, domain.c.customer_id, domain.c.id))
-    return [_Failed(*row) for row in rows]
-
-
-def _is_elsewhere(where: DomainRow, here: FromClause) -> ColumnElement[bool]:
-    """That the address has mail in another domain's name on those days. Most have not, and the index alone tells.
-
-    The sub-query names its column: `SELECT *` would read the table as well.
-    """
-    other = traffic_evidence.alias("other").c
-    near = (other.source_id == here.c.source_id, other.day.between(here.c.first_day, here.c.last_day))
-    return select(other.domain_id).where(*near, other.domain_id != where.id).exists()
-
-
-def _marked(*names: str) -> ColumnElement[bool]:
-    """That a row of `traffic_evidence` has all of these marks."""
-    mask = sum(MARKS[name] for name in names)
-    return traffic_evidence.c.marks.bitwise_and(mask) == mask
-
-
-def _failed_here(where: DomainRow, period: Period) -> FromClause:
-    """Addresses of strangers' networks that failed for this domain, and the days between which they did."""
-    table = traffic_evidence.c
-    strangers = and_(
-        sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id, sender.c.kind.in_(STRANGER_KINDS)
-    )
-    columns = (table.source_id, func.min(table.day).label("first_day"), func.max(table.day).label("last_day"))
-    nothing = table.marks.bitwise_and(BOTH_ALIGNED) == 0
-    joined = traffic_evidence.join(sender, strangers)
-    statement = select(*columns).select_from(joined).where(*_counted(traffic_evidence, where.id, period), nothing)
-    return statement.group_by(table.source_id).subquery()
-
-
-def _passes_elsewhere(
-    connection: Connection, where: DomainRow, period: Period, chunk: Sequence[int]
-) -> Iterator[tuple[int, int]]:
-    """(address, owner) of mail that passed in another owner's name."""
-    table = traffic_source.c
-    joined = traffic_source.join(domain, domain.c.id == table.domain_id)
-    wanted = (
-        table.source_id.in_(chunk),
-        table.day.between(period.first_day, period.last_day),
-        table.authenticity != FAILED,
-        table.passed > 0,
-        _owner() != where.owner,
-    )
-    rows = connection.execute(select(table.source_id, _owner()).select_from(joined).where(*wanted).distinct())
-    return ((source_id, owner) for source_id, owner in rows)
-
-
-def _nameless(connection: Connection, chunk: Sequence[int]) -> set[int]:
-    """Those of which DNS was asked and said that no host name leads back to them."""
-    table = source.c
-    unconfirmed = and_(table.ptr_state == FOUND, table.ptr_confirmed.is_not(True))
-    wanted = or_(table.ptr_state.in_((ABSENT, BAD_NAME)), unconfirmed)
-    return set(connection.scalars(select(table.id).where(table.id.in_(chunk), wanted)))
-
-
-def _signing(connection: Connection, domain_ids: Sequence[int], period: Period) -> frozenset[int]:
+def signing(connection: Connection, domain_ids: Sequence[int], period: Period) -> frozenset[int]:
     """Those of the domains that sign their mail."""
+    values = {"domains": domain_ids, "first_day": period.first_day, "last_day": period.last_day}
+    return frozenset(connection.scalars(_signing_domains(), values))
+
+
+@cache
+def _signing_domains() -> Select[Any]:
     table = traffic_day.c
-    days = (table.day.between(period.first_day, period.last_day), table.authenticity != FAILED)
-    statement = select(table.domain_id).where(table.domain_id.in_(domain_ids), *days).group_by(table.domain_id)
+    days = table.day.between(value("first_day"), value("last_day"))
+    wanted = (table.domain_id.in_(bindparam("domains", expanding=True)), days, table.authenticity != FAILED)
     signed = func.sum(table.both_aligned + table.dkim_only)
-    return frozenset(connection.scalars(statement.having(signed >= SIGNED_MESSAGES)))
+    return select(table.domain_id).where(*wanted).group_by(table.domain_id).having(signed >= SIGNED_MESSAGES)
 
 
-def _owner() -> ColumnElement[int]:
+def owner() -> ColumnElement[int]:
+    """The owner of a row of `domain`, as in DomainRow."""
     return func.coalesce(domain.c.customer_id, -domain.c.id)
 
 
@@ -348,12 +276,8 @@ def allowed(scope: Scope) -> ColumnElement[bool]:
     return true() if scope.customer_ids is None else domain.c.customer_id.in_(scope.customer_ids)
 
 
-def _counted(table: FromClause, domain_id: int, period: Period) -> tuple[ColumnElement[bool], ...]:
-    days = table.c.day.between(period.first_day, period.last_day)
-    return table.c.domain_id == domain_id, days, table.c.authenticity != FAILED
-
-
-def _sum(column: ColumnElement[Any]) -> ColumnElement[int]:
+def sum_of(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """The sum as an integer; 0 without rows."""
     # PostgreSQL sums bigint to numeric, which arrives as Decimal.
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from analysis import ladder, sender_frames, standing_frames
 from analysis.frames import Connection, Scope
-from analysis.gates import Facts, Gate, Sentence
+from analysis.gate_words import Sentence
+from analysis.gates import Facts, Gate
 from analysis.ladder import Advice
 from analysis.standing_frames import StateRow
 from knowledge.tables import Tables

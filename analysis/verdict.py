@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
+from analysis.streams import Elsewhere, Evidence, Stream
 from wording import later, text
 
 VERDICTS = ("ours-ok", "ours-fix", "forwarded", "bounce", "candidate", "impostor", "unknown")
@@ -42,87 +43,6 @@ OTHER_CUSTOMERS = 2
 SIGNING_CUSTOMERS = 2
 # What other customers' reports must show before their forwarder is taken for this customer's too.
 OTHER_FORWARDS = 3
-# Figures of a decision's contradiction: so many failing messages and no pass, or so many passes.
-CONTRADICTING_MESSAGES = 10
-
-
-class Evidence(NamedTuple):
-    """Messages that did not align both ways, and those with each mark of `traffic_evidence` (docs/DATA.md)."""
-
-    messages: int = 0
-    dkim_aligned: int = 0
-    spf_aligned: int = 0
-    spf_failed: int = 0
-    spf_softfail: int = 0
-    spf_strict: int = 0
-    spf_service: int = 0
-    spf_forwarder: int = 0
-    spf_other: int = 0
-    dkim_absent: int = 0
-    dkim_failed: int = 0
-    dkim_error: int = 0
-    dkim_strict: int = 0
-    dkim_other: int = 0
-    null_sender: int = 0
-    named_sender: int = 0
-    forward_override: int = 0
-
-
-class Elsewhere(NamedTuple):
-    """What the same address did in other customers' names in the period; numbers only, nobody's name.
-
-    forwards: messages that it forwarded as their receivers or signatures show. failing: customers of whose mail
-    it sent only unsigned, failing messages; signing: those of them that sign their own mail. passes: customers
-    for whom it passed aligned. nameless: DNS was asked, and no host name leads back to the address.
-    """
-
-    forwards: int = 0
-    failing: int = 0
-    signing: int = 0
-    passes: int = 0
-    nameless: bool = False
-
-
-NO_EVIDENCE = Evidence()
-NOWHERE = Elsewhere()
-
-
-class Stream(NamedTuple):
-    """Everything the rules may look at. Counts are of counted messages in the period.
-
-    `days`: distinct days on which it was seen. `reporters`: distinct ones that saw mail aligned by DKIM alone.
-    `key`: the sender's. `service`: the name of the known service behind it. `spf_aligns`: False when mail of that
-    service is expected to pass by DKIM alone. `passes_as`: the same address also sends mail of this domain that passes
-    aligned, as another sender.
-    `domain_reporters`: distinct reporters about the whole domain. `domain_signs`: it signs its own mail.
-    """
-
-    key: str
-    messages: int
-    passed: int
-    dkim_aligned: int
-    spf_aligned: int
-    recent: int
-    recent_passed: int
-    days: int
-    reporters: int
-    evidence: Evidence = NO_EVIDENCE
-    elsewhere: Elsewhere = NOWHERE
-    service: str | None = None
-    spf_aligns: bool = True
-    passes_as: bool = False
-    domain_reporters: int = 0
-    domain_signs: bool = False
-    decision: str | None = None
-
-    @property
-    def prefix(self) -> str:
-        """The kind of place that the key names: service, tenant, relay, forwarder, server, ptr, as, net."""
-        return self.key.partition(":")[0]
-
-    @property
-    def failed(self) -> int:
-        return self.messages - self.passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +72,16 @@ class Rule(NamedTuple):
 
 def judge(stream: Stream) -> Judgement:
     """The verdict of a stream: the first rule of RULES that matches it."""
-    rule = next(rule for rule in _rules_for(stream) if rule.matches(stream))
+    return judgement(rule_of(stream), stream)
+
+
+def rule_of(stream: Stream) -> Rule:
+    """The first rule of RULES that matches the stream."""
+    return next(rule for rule in _rules_for(stream) if rule.matches(stream))
+
+
+def judgement(rule: Rule, stream: Stream) -> Judgement:
+    """What a rule that matches the stream says of it."""
     facts = tuple((name, _fact(stream, name)) for name in rule.facts)
     return Judgement(rule.verdict, rule.id, facts, rule.sentence, facts)
 
@@ -162,41 +91,6 @@ def _rules_for(stream: Stream) -> tuple[Rule, ...]:
     if stream.decision is not None:
         return RULES
     return _UNDECIDED if stream.spf_aligned or stream.dkim_aligned else _ANY
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """What speaks against a decision: `never-passes` or `passes`, its sentence's key, and by how many `messages`."""
-
-    id: str
-    sentence: str
-    messages: int
-
-    def why(self, language: str) -> str:
-        """The sentence in `language`, its figure filled in."""
-        return text(language, self.sentence, messages=self.messages)
-
-
-NEVER_PASSES = later("Decided as the customer's, but none of its %(messages)s messages since then passed.")
-STRANGER_PASSES = later(
-    "Decided as not the customer's, but since then %(messages)s of its messages passed in the domain's name."
-)
-FORWARDER_PASSES = later(
-    "Decided as a forwarder, but since then SPF passed aligned for %(messages)s messages: the domain's SPF names it."
-)
-
-
-def contradiction(decision: str, messages: int, passed: int, spf_aligned: int) -> Contradiction | None:
-    """What the mail seen after a decision says against it, or None.
-
-    An own sender of which nothing passes aligned; a stranger whose mail does; a forwarder that the domain's SPF names.
-    """
-    against = {
-        "ours": Contradiction("never-passes", NEVER_PASSES, 0 if passed else messages),
-        "not-ours": Contradiction("passes", STRANGER_PASSES, passed),
-        "forwarder": Contradiction("passes", FORWARDER_PASSES, spf_aligned),
-    }[decision]
-    return against if against.messages >= CONTRADICTING_MESSAGES else None
 
 
 def _fact(stream: Stream, name: str) -> int | str:

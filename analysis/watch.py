@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.frames import Period
-from analysis.gates import NEW_DAYS, OWN_HELD
+from analysis.gate_words import OWN_HELD
+from analysis.gates import HELD_DAYS, NEW_DAYS
 from analysis.health import Silence
 from analysis.own_mail import UNREVIEWED
 from analysis.record_changes import SHOWN_KINDS, RecordChange, record_changes
 from analysis.records.findings import shown
 from analysis.senders import Sender
-from analysis.stages import ENFORCING, Stage, stage_of
+from analysis.stages import ENFORCING, Stage, live, stage_of
 from analysis.verdict import FAILING_MESSAGES, FAILING_SHARE, HABIT_DAYS, HABIT_MESSAGES
 from analysis.watch_frames import BrokenRecord, OwnDay, Seen
 from store import snapshots
@@ -64,6 +65,7 @@ def watch_domain(seen: Seen, *, now: int) -> Watched:
     today = now // DAY_SECONDS
     found = (
         *_of_standing(seen),
+        *_complaint(seen, now),
         *_of_records(seen, today),
         *(_of_mail(seen, seen.first_day, seen.last_day) if _is_current(seen, today) else ()),
     )
@@ -122,6 +124,17 @@ def _of_standing(seen: Seen) -> Iterator[_Event]:
         yield "own-mail-held", "", "incident", dict(held.values)
     elif standing.ready and not standing.step_down and standing.next_stage is not None:
         yield "step-due", standing.next_stage, "change", {"stage": standing.next_stage}
+
+
+def _complaint(seen: Seen, now: int) -> Iterator[_Event]:
+    """The newest complaint that still counts: like for the gate G4, for HELD_DAYS days, and until the stage changes."""
+    found = live(seen.answers, seen.name, now)
+    changed = 0 if found.first or found.since is None else found.since
+    first_day = max(now // DAY_SECONDS - HELD_DAYS, changed // DAY_SECONDS)
+    recent = [each for each in seen.complaints if each.at // DAY_SECONDS >= first_day]
+    if recent:
+        evidence = {"day": _iso(recent[-1].at // DAY_SECONDS), "note": recent[-1].note, "days": HELD_DAYS}
+        yield "complaint", "", "incident", evidence
 
 
 # ---- What DNS says

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, and_, 
 from analysis import ladder_frames, published, published_frames, sender_frames, senders
 from analysis.coverage import WINDOW_DAYS
 from analysis.frames import FAILED, Period, Scope
-from analysis.ladder_frames import FORWARDS, SnapshotRow
+from analysis.ladder_frames import FORWARDS, ComplaintRow, SnapshotRow
 from analysis.own_mail import UNREVIEWED
 from analysis.published_frames import LastLook
 from analysis.records.findings import Finding, Severity
@@ -59,6 +59,7 @@ class Seen:
     answers              everything that DNS said, oldest first
     broken               errors in the records of the last look; None: it is too old, or there was none
     unanswered           whether the last look could not learn all about the records
+    complaints           those that count, oldest first
     """
 
     id: int
@@ -73,6 +74,7 @@ class Seen:
     answers: tuple[SnapshotRow, ...]
     broken: tuple[BrokenRecord, ...] | None
     unanswered: bool
+    complaints: tuple[ComplaintRow, ...]
 
 
 def seen(connection: Connection, scope: Scope, standing: Standing, tables: Tables, now: int) -> Seen | None:
@@ -97,6 +99,7 @@ def seen(connection: Connection, scope: Scope, standing: Standing, tables: Table
         answers=ladder_frames.snapshots(connection, where),
         broken=None if last is None or now - last.at > FRESH_SECONDS else broken_records(last, found, tables),
         unanswered=last is not None and any(each.kind in _RECORD_KINDS for each in last.look.unanswered),
+        complaints=ladder_frames.complaints(connection, where),
     )
 
 
