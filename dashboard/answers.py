@@ -10,7 +10,7 @@ from analysis import export
 from analysis.domain import DomainPage
 from analysis.export_tables import Style
 from analysis.frames import Connection, Period, Scope
-from dashboard import known, session
+from dashboard import known, session, workshop
 
 
 def domain(scope: Scope, name: str, period: Period) -> DomainPage | None:
@@ -48,4 +48,4 @@ def _export_file(
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _domain(generation: int, scope: Scope, name: str, period: Period) -> DomainPage | None:  # noqa: ARG001 part of the key
-    return session.opened().read(lambda connection: domain_analysis.build(connection, scope, name, period))
+    return workshop.ask(domain_analysis.build, scope, name, period)

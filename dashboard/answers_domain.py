@@ -5,7 +5,8 @@ import streamlit as st
 from analysis import domain_head
 from analysis.domain_head import DomainHead
 from analysis.frames import Scope
-from dashboard import known, session
+from dashboard import session, workshop
+from dashboard.workbench import KNOWN
 
 HOUR_SECONDS = 3_600
 
@@ -17,5 +18,5 @@ def head(scope: Scope, name: str) -> DomainHead | None:
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _head(generation: int, scope: Scope, name: str, hour: int) -> DomainHead | None:  # noqa: ARG001 part of the key
-    now = hour * HOUR_SECONDS
-    return session.opened().read(lambda connection: domain_head.build(connection, scope, name, known.tables(), now))
+    rua = session.settings_in_use().rua
+    return workshop.ask(domain_head.build, scope, name, KNOWN, hour * HOUR_SECONDS, rua=rua)

@@ -11,7 +11,7 @@ from analysis import export, frames
 from analysis import report as report_analysis
 from analysis.export import ExportFile, Subject
 from analysis.export_tables import Style
-from analysis.frames import Connection, Customer, Period
+from analysis.frames import Connection, Customer, Period, Scope
 from analysis.report import MonthlyReport
 from dashboard import known, monthly, session
 from dashboard.session import Visit, Visitor
@@ -38,7 +38,7 @@ def export_set(token: str, wanted: str, period: Period) -> bytes:
 
 def subject_of(visit: Visit, wanted: str) -> Subject | None:
     """What would be exported under that name, or the visitor's own customer for an empty one; None: nothing."""
-    return session.opened().read(lambda connection: _subject(connection, visit.visitor, wanted))
+    return _subject_of(session.opened().generation(), visit.scope, wanted)
 
 
 def export_button(visit: Visit, wanted: str, period: Period, *, key: str) -> None:
@@ -91,7 +91,8 @@ def monthly_report(token: str, wanted: str, period: Period) -> bytes:
 def _report(connection: Connection, visitor: Visitor, wanted: str, period: Period) -> MonthlyReport:
     owner = _owner(connection, visitor, wanted)
     slug = owner.slug if owner else ""
-    found = report_analysis.build(connection, visitor.scope, slug, period, known.tables(), session.now())
+    rua = session.settings_in_use().rua
+    found = report_analysis.build(connection, visitor.scope, slug, period, known.tables(), session.now(), rua=rua)
     if found is None:
         raise session.Ended
     return found
@@ -105,12 +106,19 @@ def _owner(connection: Connection, visitor: Visitor, wanted: str) -> Customer | 
 
 
 def _zip(connection: Connection, visitor: Visitor, wanted: str, period: Period) -> ExportFile:
-    subject = _subject(connection, visitor, wanted)
+    subject = _subject(connection, visitor.scope, wanted)
     if subject is None:
         raise session.Ended
     style = Style(visitor.language)
-    return export.zip_set(connection, subject, period, known.tables(), style, now=session.now())
+    return export.zip_set(
+        connection, subject, period, known.tables(), style, now=session.now(), rua=session.settings_in_use().rua
+    )
 
 
-def _subject(connection: Connection, visitor: Visitor, wanted: str) -> Subject | None:
-    return export.find(connection, visitor.scope, wanted) if wanted else export.own(connection, visitor.scope)
+def _subject(connection: Connection, scope: Scope, wanted: str) -> Subject | None:
+    return export.find(connection, scope, wanted) if wanted else export.own(connection, scope)
+
+
+@st.cache_resource(max_entries=1_000, show_spinner=False)
+def _subject_of(generation: int, scope: Scope, wanted: str) -> Subject | None:  # noqa: ARG001 part of the key
+    return session.opened().read(lambda connection: _subject(connection, scope, wanted))

@@ -5,7 +5,8 @@ import streamlit as st
 from analysis import records_page
 from analysis.frames import Period, Scope
 from analysis.records_page import RecordsPage
-from dashboard import known, session
+from dashboard import session, workshop
+from dashboard.workbench import KNOWN
 
 HOUR_SECONDS = 3_600
 
@@ -17,7 +18,4 @@ def records(scope: Scope, name: str, period: Period) -> RecordsPage | None:
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _records(generation: int, scope: Scope, name: str, period: Period, hour: int) -> RecordsPage | None:  # noqa: ARG001 part of the key
-    now = hour * HOUR_SECONDS
-    return session.opened().read(
-        lambda connection: records_page.build(connection, scope, name, known.tables(), period, now=now)
-    )
+    return workshop.ask(records_page.build, scope, name, KNOWN, period, now=hour * HOUR_SECONDS)

@@ -5,7 +5,8 @@ import streamlit as st
 from analysis import replay as replay_analysis
 from analysis.frames import Period, Scope
 from analysis.replay import Policy, Replay
-from dashboard import known, session
+from dashboard import session, workshop
+from dashboard.workbench import KNOWN
 
 
 def replay(scope: Scope, name: str, policy: Policy, period: Period) -> Replay | None:
@@ -15,8 +16,6 @@ def replay(scope: Scope, name: str, policy: Policy, period: Period) -> Replay | 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _replay(generation: int, scope: Scope, name: str, policy: Policy, period: Period) -> Replay | None:  # noqa: ARG001 part of the key
-    return session.opened().read(
-        lambda connection: replay_analysis.build(
-            connection, scope, name, known.tables(), policy, since=period.first_day, until=period.last_day
-        )
+    return workshop.ask(
+        replay_analysis.build, scope, name, KNOWN, policy, since=period.first_day, until=period.last_day
     )

@@ -6,7 +6,8 @@ from analysis import sender_board, sender_page
 from analysis.frames import Period, Scope
 from analysis.sender_board import Board
 from analysis.sender_page import SenderPage
-from dashboard import known, session
+from dashboard import session, workshop
+from dashboard.workbench import KNOWN
 
 
 def board(scope: Scope, name: str, period: Period) -> Board | None:
@@ -21,11 +22,9 @@ def page(scope: Scope, name: str, key: str, period: Period) -> SenderPage | None
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _board(generation: int, scope: Scope, name: str, period: Period) -> Board | None:  # noqa: ARG001 part of the key
-    return session.opened().read(lambda connection: sender_board.build(connection, scope, name, known.tables(), period))
+    return workshop.ask(sender_board.build, scope, name, KNOWN, period)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _page(generation: int, scope: Scope, name: str, key: str, period: Period) -> SenderPage | None:  # noqa: ARG001 part of the key
-    return session.opened().read(
-        lambda connection: sender_page.build(connection, scope, name, key, known.tables(), period)
-    )
+    return workshop.ask(sender_page.build, scope, name, key, KNOWN, period)

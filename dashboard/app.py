@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import notices, parts, session
+from dashboard import markup, notices, parts, session
 from store.engine import StoreError
 from wording import later, translator
 
@@ -50,6 +50,7 @@ def run() -> None:
     """Draw the page that the address asks for, or say why there is nothing to draw."""
     st.set_page_config(page_title="Sekisho", page_icon=ICON, layout="wide")
     st.logo(ICON, size="large")
+    markup.page_style()
     try:
         visit = session.enter()
         _pages(visit).run()

@@ -71,6 +71,7 @@ FIGURES = {
     "reported_messages": later("reported messages"),
     "filed": later("filed away"),
     "skipped": later("not fetched"),
+    "recognised": later("met again, not fetched"),
     "downloaded_bytes": later("bytes fetched"),
 }
 APART = {

@@ -1,4 +1,6 @@
-"""Pieces that several sections of a domain's page share: a period without mail, how much of a list is shown."""
+"""Pieces that several sections of a domain's page share: which days are counted, a period without mail, how much of a
+list is shown.
+"""
 
 from functools import partial
 
@@ -37,6 +39,18 @@ def show_silence(visit: Visit, name: str, period: Period, last_report_end: int |
         type="primary",
         on_click=parts.show_period,
         args=(parts.last_days(last_day, 30),),
+    )
+
+
+def show_counted(visit: Visit, period: Period) -> None:
+    """Which days the figures of a section are of, and that they are not all mail."""
+    _ = translator(visit.language)
+    st.caption(
+        _(
+            "Counted messages of %(first)s – %(last)s (UTC days), as receivers reported them; not all mail.",
+            first=forms.day(visit.language, period.first_day),
+            last=forms.day(visit.language, period.last_day),
+        )
     )
 
 

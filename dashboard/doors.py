@@ -59,9 +59,11 @@ Told = Callable[[Outcome], None]
 class Doors(Protocol):
     """Who does the errands; calls `told` for every message once it is safe in the store. Raises Busy, Failed."""
 
-    def upload(self, files: Sequence[File], told: Told) -> None: ...
+    def upload(self, files: Sequence[File], told: Told) -> None:
+        """Have files of reports read."""
 
-    def retry(self, message_id: int, told: Told) -> None: ...
+    def retry(self, message_id: int, told: Told) -> None:
+        """Have a message in quarantine read again."""
 
 
 def open_with(doors: Doors) -> None:

@@ -57,6 +57,5 @@ WORDS = (
 def show(language: str) -> None:
     """The words, folded away until somebody asks."""
     _ = translator(language)
-    with st.expander(_("What these words mean"), icon=":material/menu_book:"):
-        for word, meaning in WORDS:
-            st.markdown(f"**{_(word)}**: {_(meaning)}")
+    with st.expander(_("What these words mean"), key="glossary", icon=":material/menu_book:"):
+        st.markdown("\n\n".join(f"**{_(word)}**: {_(meaning)}" for word, meaning in WORDS))

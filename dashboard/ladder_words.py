@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from analysis import customer_words, gates
+from analysis import customer_words, gate_words
 from analysis.gates import FAIL, PASS, UNKNOWN, Gate
 from analysis.queue import State
 from analysis.stages import CLIMB, Stage
@@ -37,7 +37,7 @@ GATES = {
 }
 GATE_STATES = {PASS: later("passed"), FAIL: later("not passed"), UNKNOWN: later("cannot be said yet")}
 
-_PROOFS = (gates.WEAKEST, gates.WEAKEST_DKIM)
+_PROOFS = (gate_words.WEAKEST, gate_words.WEAKEST_DKIM)
 _FILLED, _OPEN = "■", "□"
 
 

@@ -1,4 +1,4 @@
-"""The only HTML of the pages besides links: the ladder's picture, how a page prints, the words of the file field."""
+"""The only HTML of the pages besides links: how pages look and print, the ladder, the words of the file field."""
 
 from html import escape
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.customer_words import STAGES
 from analysis.stages import CLIMB, Stage
-from dashboard import ladder_words
+from dashboard import ladder_words, theme
 from wording import translator
 
 _STYLE = """
@@ -20,6 +20,19 @@ _STYLE = """
 </style>
 """
 
+# Streamlit writes white on the theme's primary colour, which is light in the dark theme: see theme.BUTTON.
+_PAGE = f"""
+<style>
+button[data-testid^=stBaseButton-primary]:not(:disabled) {{
+  background-color: {theme.BUTTON}; border-color: {theme.BUTTON}; color: {theme.BUTTON_WORDS}; }}
+button[data-testid^=stBaseButton-primary]:is(:hover, :focus-visible):not(:disabled) {{
+  background-color: {theme.PASS}; border-color: {theme.PASS}; }}
+[data-testid=stMain] h1 {{ padding-top: .25rem; }}
+@media (max-width: 1600px) {{ [data-testid=stMainBlockContainer] {{ padding-left: 2.5rem; padding-right: 2.5rem; }} }}
+@media (max-width: 1000px) {{ [data-testid=stMainBlockContainer] {{ padding-left: 1.25rem; padding-right: 1.25rem; }} }}
+</style>
+"""
+
 _PRINT = """
 <style>
 @media print {
@@ -29,10 +42,10 @@ _PRINT = """
   [data-testid=stHeader], [data-testid=stToolbar], [data-testid=stPopover], [data-testid=stButtonGroup],
   [data-testid=stButton], [data-testid=stDownloadButton], [data-testid=stPageLink], [data-testid=stDateInput],
   [data-testid=stSelectbox], [data-testid=stTextInput], [data-testid=stForm], [data-testid=stStatusWidget],
-  [data-testid=stElementToolbar] { display: none !important; }
-  [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important; zoom: .8; }
+  [data-testid=stElementToolbar], [data-testid=stExpander]:has(> details:not([open])) { display: none !important; }
+  [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important; zoom: .7; }
   [data-testid=stVegaLiteChart], [data-testid=stDataFrame], [data-testid=stMetric], [data-testid=stAlert],
-  .sekisho-ladder { break-inside: avoid; }
+  .sekisho-ladder, [class*=st-key-card_], [data-testid=stHorizontalBlock] { break-inside: avoid; }
   [data-testid=stElementContainer]:has(h2, h3),
   [data-testid=stElementContainer]:has(h2, h3) + [data-testid=stElementContainer] { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -58,9 +71,9 @@ def _rung(each: Stage, reached: bool, stage: Stage | None, next_stage: Stage | N
     return f'<span class="{" ".join(classes)}">{escape(word)}</span>'
 
 
-def print_style() -> None:
-    """How this page prints: without controls, whole, on A4."""
-    st.html(_PRINT)
+def page_style() -> None:
+    """How every page looks beyond its theme, and how it prints: without controls, whole, on A4."""
+    st.html(_PAGE + _PRINT)
 
 
 def uploader_words(choose: str, drop: str) -> None:

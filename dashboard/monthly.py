@@ -30,6 +30,10 @@ FONTS = "Noto Sans CJK JP"
 _CHART_WIDTH, _CHART_HEIGHT = 620, 150
 
 
+class NoPango(OSError):
+    """The libraries that draw a PDF are not on this machine; the message says which packages bring them."""
+
+
 def html(report: MonthlyReport, language: str) -> str:
     """The report as one HTML page that can be mailed: all of it is inside, and every foreign text is escaped."""
     words = translator(language)
@@ -57,9 +61,15 @@ def html(report: MonthlyReport, language: str) -> str:
 
 
 def pdf(report: MonthlyReport, language: str) -> bytes:
-    """The same report as PDF/UA with its fonts inside. Takes about two seconds the first time, then half of one."""
-    import weasyprint  # takes half a second, which no other command should pay
+    """The same report as PDF/UA with its fonts inside. Takes about two seconds the first time, then half of one.
 
+    Raises NoPango.
+    """
+    try:
+        import weasyprint  # takes half a second, which no other command should pay
+    except OSError as error:
+        packages = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk"
+        raise NoPango(f"a PDF needs Pango and a Japanese font (Debian: apt-get install {packages})") from error
     nothing = weasyprint.urls.URLFetcher(allowed_protocols=["data"])
     drawn: bytes = weasyprint.HTML(string=html(report, language), url_fetcher=nothing).write_pdf(pdf_variant="pdf/ua-1")
     return drawn

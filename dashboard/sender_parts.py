@@ -102,18 +102,26 @@ def show_decide(visit: Visit, domain: str, sender: Sender) -> None:
     _ = translator(visit.language)
     field = key_of(sender.key)
     question = _("Decide") if sender.decision is None else _("Decide anew")
-    with st.popover(question, icon=":material/gavel:", key=f"decide_{field}"):
-        st.caption(_("A decision wins over every rule. It is kept with your name, the note and today's figures."))
-        with st.form(f"decision_{field}", border=False, enter_to_submit=False, width=600):
-            note = st.text_input(
-                _("Note: who said so, and why"), key=f"note_{field}", max_chars=NOTE_LENGTH, autocomplete="off"
-            )
-            row = st.container(horizontal=True)
-            for word, label in _BUTTONS.items():
-                if row.form_submit_button(_(label), key=f"{word}_{field}"):
-                    _decide(visit, domain, sender, word, note)
-            if sender.decision and row.form_submit_button(_("Withdraw"), key=f"withdraw_{field}"):
-                _withdraw(visit, domain, sender, note)
+    # The form of every sender of a long list would cost more than the list: it is drawn where it is opened.
+    opened = st.popover(question, icon=":material/gavel:", key=f"decide_{field}", on_change="rerun")
+    if opened.open:
+        with opened:
+            _show_form(visit, domain, sender, field)
+
+
+def _show_form(visit: Visit, domain: str, sender: Sender, field: str) -> None:
+    _ = translator(visit.language)
+    st.caption(_("A decision wins over every rule. It is kept with your name, the note and today's figures."))
+    with st.form(f"decision_{field}", border=False, enter_to_submit=False, width=600):
+        note = st.text_input(
+            _("Note: who said so, and why"), key=f"note_{field}", max_chars=NOTE_LENGTH, autocomplete="off"
+        )
+        row = st.container(horizontal=True)
+        for word, label in _BUTTONS.items():
+            if row.form_submit_button(_(label), key=f"{word}_{field}"):
+                _decide(visit, domain, sender, word, note)
+        if sender.decision and row.form_submit_button(_("Withdraw"), key=f"withdraw_{field}"):
+            _withdraw(visit, domain, sender, note)
 
 
 def _decide(visit: Visit, domain: str, sender: Sender, word: str, note: str) -> None:

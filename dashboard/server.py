@@ -25,7 +25,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard import login, session
+from dashboard import login, session, workshop
 from dashboard.theme import server_options
 from settings import Dashboard
 from store.engine import StoreError
@@ -240,7 +240,8 @@ async def _warmed(_app: streamlit.App) -> AsyncIterator[None]:
         import_module(module)
     gc.collect()
     gc.freeze()
-    yield
+    with workshop.opened():
+        yield
 
 
 def _report_error(error: Exception) -> bool:

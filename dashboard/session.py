@@ -60,6 +60,7 @@ class Visit:
 
     @property
     def scope(self) -> Scope:
+        """Whose domains the visitor may see."""
         return self.visitor.scope
 
 

@@ -7,6 +7,8 @@ Fonts are those of the reader's machine; nothing is fetched.
 from settings import Dashboard
 
 PASS, DKIM_ONLY, SPF_ONLY, FAIL = "#0b5cad", "#5b9bd5", "#a9cbea", "#c2410c"
+# The one button of a form: its words stand out in both themes (WCAG 2.2, 1.4.3).
+BUTTON, BUTTON_WORDS = "#1d6fc4", "#ffffff"
 GREY, QUARANTINE, UNKNOWN = "#8792a2", "#e39b4f", "#cfd6df"
 
 FONTS = "'Noto Sans JP','Noto Sans CJK JP','Hiragino Kaku Gothic ProN','Yu Gothic UI','Meiryo',sans-serif"

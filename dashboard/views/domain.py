@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from analysis.frames import Period
-from dashboard import answers_domain, answers_export, domain_head, markup, parts, session
+from dashboard import answers_domain, answers_export, domain_head, glossary, parts, session
 from dashboard.session import Visit
 from dashboard.views import (
     domain_alignment,
@@ -54,12 +54,12 @@ def render(visit: Visit) -> None:
         _show_unknown(visit)
         return
     domain_head.show(visit, head)
-    markup.print_style()
     words = {key: _(section.word) for key, section in SECTIONS.items()}
     with st.container(horizontal=True):
         section = SECTIONS[parts.choose_one(_("Section"), words, usual=USUAL, key="tab")]
         period = parts.choose_period(visit) if section.of_period else parts.last_days(visit.today, 30)
     section.show(visit, name, period)
+    glossary.show(visit.language)
     answers_export.export_button(visit, name, period, key="export_set")
 
 

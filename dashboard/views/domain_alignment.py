@@ -5,11 +5,12 @@ from functools import partial
 import streamlit as st
 
 from analysis.domain import DomainPage
-from analysis.frames import Period
-from dashboard import answers, charts, domain_parts, parts, tables
+from analysis.frames import Period, Scope
+from dashboard import answers, charts, domain_parts, parts, table_files, tables
 from dashboard.charts import Band, Spec
 from dashboard.parts import Figure
 from dashboard.session import Visit
+from dashboard.tables import Table
 from wording import forms, translator
 
 
@@ -22,6 +23,7 @@ def show(visit: Visit, name: str, period: Period) -> None:
         domain_parts.show_silence(visit, name, period, page.last_report_end)
         return
     parts.figures(_figures(visit, page))
+    domain_parts.show_counted(visit, period)
     _show_trust(visit, page)
     _show_alignment(visit, page)
     _show_reporters(visit, page)
@@ -104,3 +106,10 @@ def _show_reporters(visit: Visit, page: DomainPage) -> None:
     st.subheader(_("Reporters"), anchor=False)
     st.caption(_("Who sent reports. A receiver that is not in this list may have had mail all the same."))
     parts.show_table(tables.reporters(page.reporters, visit.language), key="reporters", alt=_("Reporters"))
+    make = partial(_reporter_table, page.domain, page.period, visit.language)
+    table_files.table_button(visit, page.domain, page.period, "reporters", make, key="reporters_csv")
+
+
+def _reporter_table(name: str, period: Period, language: str, scope: Scope) -> Table | None:
+    page = answers.domain(scope, name, period)
+    return None if page is None else tables.reporters(page.reporters, language)

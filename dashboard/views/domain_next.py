@@ -12,7 +12,7 @@ from analysis.gates import FAIL, PASS, UNKNOWN, Gate
 from analysis.ladder import NEEDS
 from analysis.records.changes import tag_changes
 from analysis.stages import Stage
-from dashboard import answers_domain, domain_changes, gate_tables, glossary, ladder_words, parts, said
+from dashboard import answers_domain, domain_changes, gate_tables, ladder_words, parts, said
 from dashboard.session import Visit
 from dashboard.tables import Table
 from dashboard.text import md, strong
@@ -36,7 +36,6 @@ def show(visit: Visit, name: str, period: Period) -> None:  # noqa: ARG001 gates
         draw(visit, head)
     _show_coverage(visit, head)
     _show_consents(visit, head)
-    glossary.show(visit.language)
 
 
 # ---- The record

@@ -40,13 +40,7 @@ def show(visit: Visit, name: str, period: Period) -> None:
         return
     _ = translator(visit.language)
     parts.figures([_figure(visit, found.group(each)) for each in (OK, FIX, FORWARDED, OTHERS)])
-    st.caption(
-        _(
-            "Counted messages of %(first)s – %(last)s (UTC days), as receivers reported them; not all mail.",
-            first=forms.day(visit.language, period.first_day),
-            last=forms.day(visit.language, period.last_day),
-        )
-    )
+    domain_parts.show_counted(visit, period)
     for group in found.groups:
         _show_group(visit, found, group)
     _show_table(visit, found)
@@ -151,9 +145,12 @@ def _show_figures(visit: Visit, found: Board, entry: Entry) -> None:
     with rate.container(gap="xxsmall"):
         st.metric(_("Pass rate"), forms.share(visit.language, sender.passed, sender.messages))
         whole = count(sender.messages)
-        st.caption(_("Passed %(count)s / %(all)s", count=count(sender.passed), all=whole))
-        st.caption(_("DKIM aligned %(count)s / %(all)s", count=count(sender.dkim_aligned), all=whole))
-        st.caption(_("SPF aligned %(count)s / %(all)s", count=count(sender.spf_aligned), all=whole))
+        lines = (
+            _("Passed %(count)s / %(all)s", count=count(sender.passed), all=whole),
+            _("DKIM aligned %(count)s / %(all)s", count=count(sender.dkim_aligned), all=whole),
+            _("SPF aligned %(count)s / %(all)s", count=count(sender.spf_aligned), all=whole),
+        )
+        st.caption("  \n".join(lines))
 
 
 # ---- All of them

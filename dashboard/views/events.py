@@ -31,6 +31,7 @@ ICONS = {
 # The section of the domain's page that shows more.
 TABS = {
     "own-mail-held": "next",
+    "complaint": "next",
     "step-due": "next",
     "record-broken": "records",
     "record-changed": "records",
@@ -51,6 +52,7 @@ EVIDENCE = {
     "before": later("Before"),
     "after": later("After"),
     "finding": later("Finding"),
+    "note": later("Note"),
     "names": later("Senders"),
     "reporters": later("Reporters"),
 }
