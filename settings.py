@@ -374,7 +374,9 @@ class Retention(BaseModel):
         0, description="Days that daily sums are kept, 400 or more and not below records_days; 0 keeps them for ever."
     )
     audit_days: Annotated[int, Field(ge=0)] = Field(
-        0, description="Days that the audit trail is kept; 0 keeps it for ever."
+        0,
+        description="Days that the audit trail is kept, events that are over and digests too (100 at least); 0 keeps "
+        "them for ever.",
     )
 
     @field_validator("records_days")
@@ -587,6 +589,11 @@ class Settings(BaseSettings):
     smtp: Smtp = Smtp()
     log: Log = Log()
     mailbox: Annotated[tuple[Mailbox, ...], NoDecode, AfterValidator(_named_apart)] = ()
+
+    @property
+    def rua(self) -> tuple[str, ...]:
+        """The addresses for reports of a drafted record that names none."""
+        return (self.report_address,) if self.report_address else ()
 
     @classmethod
     def settings_customise_sources(

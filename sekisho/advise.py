@@ -33,8 +33,7 @@ def advise(domain: str, json_: shell.Json = False) -> None:
     tables = tables_of(chosen)
     name = a_label(domain)
     with shell.reading() as connection:
-        rua = (chosen.report_address,) if chosen.report_address else ()
-        found = ladder.build(connection, Scope(None), name, tables, shell.now(), rua=rua)
+        found = ladder.build(connection, Scope(None), name, tables, shell.now(), rua=chosen.rua)
     if found is None:
         raise OfficeError(f"there is no domain {name} in the store: see `sekisho domains list`")
     if json_:

@@ -3,13 +3,11 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import settings
-from ingest.reclassify import Changes
-from ingest.reclassify import reclassify as name_again
 from sekisho import shell
 from store import backup as copies
 from store import retention
@@ -17,6 +15,9 @@ from store.check import findings
 from store.engine import open_reader
 from store.migrate import upgrade as upgrade_store
 from store.transfer import is_transfer, transfer
+
+if TYPE_CHECKING:
+    from ingest.reclassify import Changes
 
 app = typer.Typer(no_args_is_help=True, help="Upgrade, check, back up and restore the store.")
 
@@ -91,6 +92,8 @@ def reclassify(
 
     Example: sekisho db reclassify --domain example.jp
     """
+    from ingest.reclassify import reclassify as name_again  # here: no other command needs what reads reports
+
     changes = name_again(settings.load(), domain, now=shell.now())
     if json_:
         typer.echo(json.dumps(asdict(changes), ensure_ascii=False, indent=2))
@@ -124,7 +127,7 @@ def prune(
         typer.echo("everything is kept: no option of [retention] is set", err=True)
 
 
-def _print(changes: Changes) -> None:
+def _print(changes: "Changes") -> None:
     for rows in (changes.moved, changes.renamed, changes.decisions):
         if rows:
             shell.print_rows(rows, tuple(asdict(rows[0])), as_json=False)

@@ -11,7 +11,7 @@ from analysis.sender_page import evidence_of
 from ingest.session import tables_of
 from sekisho import shell, standings
 from store import decisions
-from store.office import a_label, domain_id_of
+from store.office import OfficeError, a_label, domain_id_of
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -29,7 +29,7 @@ def decide(
     domain: Annotated[str, typer.Argument(help="The domain, like example.jp.")],
     sender: Annotated[str, typer.Argument(help="The sender's key or name, or one of its addresses.")],
     decision: Annotated[Decision | None, typer.Argument(help="What it is; left out with --withdraw.")] = None,
-    note: Annotated[str, typer.Option(help="Who said so, and why.")] = "",
+    note: Annotated[str, typer.Option(help="Who said so, and why; a decision needs it.")] = "",
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the decision back.")] = False,
 ) -> None:
     """Say that a sender (or one address) is the customer's, is not, or forwards mail.
@@ -38,6 +38,8 @@ def decide(
     """
     if withdraw == (decision is not None):
         raise typer.BadParameter("say ours, not-ours or forwarder, or --withdraw")
+    if decision is not None and not note.strip():
+        raise OfficeError("a decision needs a note: add --note with who said so, and why")
     tables = tables_of(settings.load())
     with shell.changing() as connection:
         domain_id = domain_id_of(connection, domain)

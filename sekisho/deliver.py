@@ -5,7 +5,8 @@ again by the next night, and only what a mail server refuses for good has failed
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ DAY_SECONDS = 86_400
 # More months at once are history, which nobody waits for any more.
 MOST_MONTHS = 12
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -43,8 +46,11 @@ class Outcome:
     problems: tuple[str, ...] = ()
 
 
-def deliver(chosen: Settings, *, now: int) -> Outcome:
-    """Put down what has become due and deliver everything that is. Raises SettingsError, StoreError."""
+def deliver(chosen: Settings, *, now: int, advance: Callable[[int, int], None] = lambda _more, _total: None) -> Outcome:
+    """Put down what has become due and deliver everything that is. Raises SettingsError, StoreError.
+
+    `advance` is told after each delivery: one more, of so many.
+    """
     if not chosen.schedule.day:
         return Outcome()
     _require_way(chosen)
@@ -54,7 +60,7 @@ def deliver(chosen: Settings, *, now: int) -> Outcome:
             _put_down(connection, chosen, now=now)
         with engine.connect() as connection:
             waiting = deliveries.deliveries(connection, state=DUE)
-        outcomes = _each(engine, chosen, tables, waiting, now=now)
+        outcomes = _each(engine, chosen, tables, waiting, advance, now=now)
     finally:
         engine.dispose()
     problems = tuple(f"{each.customer} {each.period} {each.kind}: {said}" for each, (_, said) in
@@ -64,13 +70,22 @@ def deliver(chosen: Settings, *, now: int) -> Outcome:
 
 
 def _each(
-    engine: Engine, chosen: Settings, tables: Tables, waiting: Sequence[Delivery], *, now: int
+    engine: Engine,
+    chosen: Settings,
+    tables: Tables,
+    waiting: Sequence[Delivery],
+    advance: Callable[[int, int], None],
+    *,
+    now: int,
 ) -> list[tuple[str, str]]:
     """Every delivery is tried; an error that nobody foresaw comes out after the last one."""
     outcomes: list[tuple[str, str]] = []
 
     def take(each: Delivery) -> None:
         outcomes.append(_delivered(engine, chosen, tables, each, now=now))
+        facts = {"customer": each.slug, "kind": each.kind, "period": each.period, "state": outcomes[-1][0]}
+        log.info("delivery", extra={"facts": facts})
+        advance(1, len(waiting))
 
     with ExitStack() as stack:
         for each in reversed(waiting):
@@ -137,7 +152,7 @@ def _delivered(engine: Engine, chosen: Settings, tables: Tables, each: Delivery,
         hand_over(chosen, tables, each, now=now)
     except smtp.Refused as error:
         state, said = FAILED, str(error)
-    except smtp.NotTaken as error:
+    except (smtp.NotTaken, monthly.NoPango) as error:
         state, said = DUE, str(error)
     except OSError as error:
         state, said = DUE, f"{chosen.schedule.folder}: {error.strerror}"
@@ -155,7 +170,7 @@ def hand_over(chosen: Settings, tables: Tables, each: Delivery, *, now: int) -> 
     period = report_analysis.month_of(each.period)
     recipient = _recipient(chosen, each.customer, each.slug)
     with _reading(chosen.database_url) as connection:
-        kept, mailed = _files(connection, each, period, tables, now=now)
+        kept, mailed = _files(connection, each, period, tables, now=now, rua=chosen.rua)
     if chosen.schedule.folder:
         export.write(Path(chosen.schedule.folder) / each.slug, kept)
     if recipient:
@@ -173,21 +188,23 @@ def _reading(url: str) -> Iterator[Connection]:
 
 
 def _files(
-    connection: Connection, each: Delivery, period: Period, tables: Tables, *, now: int
+    connection: Connection, each: Delivery, period: Period, tables: Tables, *, now: int, rua: tuple[str, ...]
 ) -> tuple[tuple[ExportFile, ...], tuple[ExportFile, ...]]:
     """The files for a folder, and for a mail."""
     if each.kind == "report":
-        made = (_report(connection, each, period, tables, now=now),)
+        made = (_report(connection, each, period, tables, now=now, rua=rua),)
         return made, made
     subject = export.Subject(each.slug, each.customer, Scope((each.customer_id,)), None, each.language)
     style = Style(each.language)
-    packed = export.zip_set(connection, subject, period, tables, style, now=now)
+    packed = export.zip_set(connection, subject, period, tables, style, now=now, rua=rua)
     return export.unpacked(packed), (packed,)
 
 
-def _report(connection: Connection, each: Delivery, period: Period, tables: Tables, *, now: int) -> ExportFile:
+def _report(
+    connection: Connection, each: Delivery, period: Period, tables: Tables, *, now: int, rua: tuple[str, ...]
+) -> ExportFile:
     scope = Scope((each.customer_id,))
-    found = report_analysis.build(connection, scope, each.slug, period, tables, now)
+    found = report_analysis.build(connection, scope, each.slug, period, tables, now, rua=rua)
     if found is None:
         raise office.OfficeError(f"there is no customer {each.customer!r} any more")
     file = ExportFile(export.file_name(each.slug, period, "report.pdf"), monthly.pdf(found, each.language))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import settings
-from sekisho import deliver, shell
+from sekisho import deliver, logs, progress, shell
 from sekisho.main import DONE, FAILED, LATER
 from store import deliveries
 from store.deliveries import Delivery
@@ -35,8 +35,12 @@ def run() -> None:
     Example: sekisho deliveries run
     """
     chosen = settings.load()
-    with night_lock(chosen.database_url):
-        done = deliver.deliver(chosen, now=shell.now())
+    with (
+        logs.kept_where_named(chosen.log.file),
+        night_lock(chosen.database_url),
+        progress.shown("deliveries tried") as advance,
+    ):
+        done = deliver.deliver(chosen, now=shell.now(), advance=advance)
     for line in done.problems:
         typer.echo(line, err=True)
     typer.echo(f"done {done.done}, still due {done.due}, failed {done.failed}")
@@ -59,7 +63,7 @@ def again(
         if not chosen:
             raise OfficeError(f"nothing of {month} was to be delivered to {customer!r}: see `sekisho deliveries list`")
         for each in chosen:
-            deliveries.again(connection, each.id)
+            deliveries.again(connection, each.id, now=now)
             subject = f"{each.customer} {each.period} {each.kind}"
             shell.audit(connection, "deliver-again", subject, now=now, customer_id=each.customer_id)
             typer.echo(f"due again: {subject}")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from apprise import Apprise, NotifyFormat
 from sqlalchemy import Connection, Engine
 
 import settings
@@ -101,10 +100,29 @@ def sentence(delivery: Delivery) -> str:
     return "; ".join(parts)
 
 
-def refusing(connection: Connection, chosen: Settings) -> int:
-    """How many digests wait that their addresses refused before."""
-    marks = {each.mark for each in targets_of(chosen)}
-    return sum(each.attempts > 0 for each in digests.waiting(connection, marks))
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """An address that does not take its digests: `waiting` of them, the oldest made at `since_at` (epoch seconds) and
+    sent in vain `attempts` times.
+    """
+
+    address: str
+    waiting: int
+    since_at: int
+    attempts: int
+
+
+def refusing(connection: Connection, chosen: Settings) -> tuple[Refusing, ...]:
+    """The addresses that refused the oldest of the digests that wait for them."""
+    labels = {each.mark: each.label for each in targets_of(chosen)}
+    kept: dict[str, list[digests.Waiting]] = {}
+    for each in digests.waiting(connection, labels):
+        kept.setdefault(each.target, []).append(each)
+    return tuple(
+        Refusing(labels[mark], len(each), each[0].made_at, each[0].attempts)
+        for mark, each in kept.items()
+        if each[0].attempts
+    )
 
 
 def targets_of(chosen: Settings) -> Iterator[Target]:
@@ -155,6 +173,7 @@ def _make(connection: Connection, chosen: Settings, targets: Sequence[Target], n
     """Keep what is due for its addresses; the names of customers that do not exist."""
     names = {each.customer for each in targets if each.customer is not None}
     customers = [each for each in office.customers(connection) if each.name in names]
+    _pass_on(connection, targets, customers, now)
     for due in _due(connection, chosen, customers, now):
         name = due.customer.name if due.customer else None
         marks = {each.mark for each in targets if each.customer == name}
@@ -163,6 +182,13 @@ def _make(connection: Connection, chosen: Settings, targets: Sequence[Target], n
             message = digests.Message(customer_id, due.digest.title, due.digest.body, due.digest.event_ids)
             digests.add(connection, message, marks, now=now)
     return tuple(sorted(names - {each.name for each in customers}))
+
+
+def _pass_on(connection: Connection, targets: Sequence[Target], customers: Sequence[Customer], now: int) -> None:
+    """What an address did not take goes to the one that was written in its place."""
+    for name, customer_id in [(None, None), *((each.name, each.id) for each in customers)]:
+        marks = [each.mark for each in targets if each.customer == name]
+        digests.pass_on(connection, customer_id, marks, since=now - UNTOLD_SECONDS)
 
 
 def _printed(chosen: Settings, now: int) -> Iterator[str]:
@@ -206,6 +232,8 @@ def _delivered(engine: Engine, targets: Sequence[Target], unknown: tuple[str, ..
 
 def _send(address: str, title: str, body: str) -> bool:
     """Whether the address took the message. What Apprise logs shows addresses, so that it is not kept."""
+    from apprise import Apprise, NotifyFormat  # here: it costs a fifth of a second, which only who is told should pay
+
     logging.getLogger("apprise").disabled = True
     notifier = Apprise()
     if not notifier.add(address):

@@ -87,7 +87,9 @@ def _files(
     knowledge = tables_of(chosen)
     with shell.reading() as connection:
         found = _found(connection, wanted)
-        return export_analysis.files(connection, found, period, knowledge, style(found), now=shell.now(), xlsx=xlsx)
+        return export_analysis.files(
+            connection, found, period, knowledge, style(found), now=shell.now(), rua=chosen.rua, xlsx=xlsx
+        )
 
 
 def _period(month: str | None, since: datetime | None, until: datetime | None, *, today: int) -> Period:

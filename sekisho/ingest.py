@@ -2,28 +2,23 @@
 
 import json
 import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import settings
 from ingest.files import count, messages
-from ingest.run import Outcome, RunSummary
+from ingest.run import RunSummary
 from ingest.session import ingest_messages
-from sekisho import logs
+from sekisho import logs, progress
 from sekisho.main import DONE, FAILED, LATER, USAGE
 
 if TYPE_CHECKING:
     from ingest.mailboxes import MailboxOutcome
 
-PLAIN_EVERY_SECONDS = 10
 app = typer.Typer()
 
 
@@ -50,9 +45,15 @@ def ingest(
 
 
 def _ingest_paths(chosen: settings.Settings, paths: list[Path], as_json: bool) -> None:
-    found = messages(paths, chosen.limits)
-    with _progress(count(paths)) as advance:
-        summary = ingest_messages(chosen, found, command="ingest", now=int(time.time()), after_commit=advance)
+    found, total = messages(paths, chosen.limits), count(paths)
+    with progress.shown("messages read") as advance:
+        summary = ingest_messages(
+            chosen,
+            found,
+            command="ingest",
+            now=int(time.time()),
+            after_commit=lambda outcomes: advance(len(outcomes), total),
+        )
     typer.echo(json.dumps(summary.as_dict()) if as_json else _sentence(summary))
 
 
@@ -61,8 +62,13 @@ def _ingest_mailboxes(chosen: settings.Settings, as_json: bool) -> None:
 
     if not chosen.mailbox:
         raise settings.SettingsError("name files or folders to read, or add a [[mailbox]] to sekisho.toml")
-    with _progress(None) as advance:
-        outcomes = ingest_mailboxes(chosen, os.environ, now=int(time.time()), after_commit=advance)
+    with progress.shown("messages read") as advance:
+        outcomes = ingest_mailboxes(
+            chosen,
+            os.environ,
+            now=int(time.time()),
+            after_commit=lambda done: advance(len(done), None),
+        )
     if as_json:
         typer.echo(json.dumps([outcome.as_dict() for outcome in outcomes], ensure_ascii=False))
     for outcome in outcomes:
@@ -90,40 +96,3 @@ def _mailbox_sentence(outcome: "MailboxOutcome") -> str:
 def _sentence(summary: RunSummary) -> str:
     counted = ", ".join(f"{name} {value}" for name, value in summary.as_dict().items() if name != "messages" and value)
     return f"messages {summary.messages}: {counted}" if counted else f"messages {summary.messages}"
-
-
-@contextmanager
-def _progress(total: int | None) -> Iterator["_Advance"]:
-    """A bar on a terminal; elsewhere (cron) one plain line every ten seconds."""
-    if not sys.stderr.isatty():
-        yield _PlainLines(total)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield _Bar(bar, total)
-
-
-class _Bar:
-    def __init__(self, bar: Progress, total: int | None) -> None:
-        self._bar = bar
-        self._task = bar.add_task("messages", total=total)
-
-    def __call__(self, outcomes: Sequence[Outcome]) -> None:
-        self._bar.advance(self._task, len(outcomes))
-
-
-class _PlainLines:
-    def __init__(self, total: int | None) -> None:
-        self._total = total
-        self._done = 0
-        self._spoken_at = time.monotonic()
-
-    def __call__(self, outcomes: Sequence[Outcome]) -> None:
-        self._done += len(outcomes)
-        if time.monotonic() - self._spoken_at >= PLAIN_EVERY_SECONDS:
-            self._spoken_at = time.monotonic()
-            known = f" of {self._total}" if self._total else ""
-            typer.echo(f"{self._done}{known} messages read", err=True)
-
-
-_Advance = _Bar | _PlainLines

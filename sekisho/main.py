@@ -17,6 +17,7 @@ DONE, FAILED, USAGE, LATER = 0, 1, 2, 75
 
 # Name of each command or group, its module (which has `app`, a Typer application), and one sentence.
 GROUPS = {
+    "demo": ("sekisho.demo", "Show Sekisho with sample reports, without a mailbox."),
     "ingest": ("sekisho.ingest", "Read report files or folders, or every mailbox, into the store."),
     "mailbox": ("sekisho.mailbox", "List the mailboxes, test them, and authorize the access to them."),
     "nightly": ("sekisho.nightly", "Do everything that a night does: the one line for cron."),
@@ -54,6 +55,7 @@ ERRORS = (
     ("ingest.resolver", "NoNameServer", USAGE),
     ("ingest.mailbox_errors", "TryAgainLater", LATER),
     ("ingest.mailbox_errors", "MailboxError", FAILED),
+    ("dashboard.monthly", "NoPango", FAILED),
     ("store.engine", "StoreBusy", LATER),
     ("store.engine", "AlreadyRunning", LATER),
     ("store.engine", "StoreError", FAILED),

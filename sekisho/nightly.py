@@ -19,7 +19,7 @@ import settings
 from ingest.lookup import look_up_sources
 from ingest.mailboxes import MailboxOutcome, ingest_mailboxes
 from ingest.snapshots import take_snapshots
-from sekisho import deliver, digest, heartbeat, logs, shell, standings, watch
+from sekisho import digest, heartbeat, logs, shell, standings, watch
 from sekisho.main import DONE, FAILED, LATER, USAGE, exit_code
 from settings import Settings
 from store import ledger, retention
@@ -27,7 +27,6 @@ from store.check import require_sound_file
 from store.engine import AlreadyRunning, StoreError, night_lock, open_store, writing
 from store.rotation import rotate
 
-COMMAND = "nightly"
 # The words of exit codes, in the ledger and on the lines; a person is needed most by the first.
 WORDS = {USAGE: "configuration", FAILED: "failed", LATER: "later", DONE: "done"}
 ENDED = {word: code for code, word in WORDS.items()}
@@ -123,7 +122,7 @@ def _recorded(
 ) -> tuple[Taken, ...]:
     """The steps, between the begin and the end of a run in the ledger."""
     with writing(engine) as connection:
-        run_id = ledger.start_run(connection, COMMAND, now=clock())
+        run_id = ledger.start_run(connection, ledger.NIGHTLY, now=clock())
     taken = tuple(_said(_take(name, step, chosen, clock), say) for name, step in steps)
     outcome = WORDS[gravest([step.code for step in taken])]
     summary = json.dumps({"steps": [asdict(step) for step in taken]}, ensure_ascii=False)
@@ -203,6 +202,8 @@ def _digest(chosen: Settings, now: int) -> Told:
 def _deliveries(chosen: Settings, now: int) -> Told:
     if not chosen.schedule.day:
         return Told("no day in the settings")
+    from sekisho import deliver  # here: what makes workbooks and PDFs costs a night without them half a second
+
     done = deliver.deliver(chosen, now=now)
     said = (f"done {done.done}, still due {done.due}, failed {done.failed}", *done.problems)
     return Told("; ".join(said), FAILED if done.failed else LATER if done.due else DONE)

@@ -32,6 +32,8 @@ def list_quarantined(as_json: JSON = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
         return
+    if not rows:
+        typer.echo("nothing is in quarantine", err=True)
     for row in rows:
         seen = datetime.fromtimestamp(row.first_seen_at, UTC).strftime("%Y-%m-%dT%H:%MZ")
         typer.echo(f"{row.id}\t{seen}\t{row.attempts} tries\t{_plain(row.place)}\t{_plain(row.reason)}")

@@ -117,6 +117,8 @@ def _print(found: Replay, language: str) -> None:
             typer.echo(f"{name:<24}{value:>12,}")
     typer.echo(f"{'rejectable, certain':<24}{found.rejectable.certain:>12,}")
     typer.echo(f"{'rejectable, possible':<24}{found.rejectable.possible:>12,}")
+    if found.hits:
+        typer.echo(f"{'verdict':<11}{'certain':>9}   {'possible':>9}  sender  [its key]")
     for hit in found.hits:
         typer.echo(f"{hit.verdict:<11}{hit.certain:>9,} - {hit.possible:>9,}  {hit.name}  [{hit.sender}]")
     compared = found.agreement

@@ -62,12 +62,13 @@ def _month(text: str) -> Period:
 
 
 def _built(wanted: str, period: Period) -> tuple[Customer, MonthlyReport]:
-    tables = tables_of(settings.load())
+    chosen = settings.load()
+    tables = tables_of(chosen)
     with shell.reading() as connection:
         owner = report_analysis.customer_named(connection, Scope(None), wanted)
         if owner is None:
             raise OfficeError(f"there is no customer {wanted!r}: see `sekisho customers list`")
-        found = report_analysis.build(connection, Scope(None), owner.slug, period, tables, shell.now())
+        found = report_analysis.build(connection, Scope(None), owner.slug, period, tables, shell.now(), rua=chosen.rua)
     if found is None:
         raise OfficeError(f"there is no customer {wanted!r}: see `sekisho customers list`")
     return owner, found

@@ -42,6 +42,10 @@ def senders(
         rows = [_row(each, chosen.language, sources) for each in found.senders]
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
+    if not found.senders:
+        typer.echo(f"no mail of {found.domain} was reported in these days", err=True)
+        return
+    typer.echo(f"{'verdict':<10}{'messages':>10}{'passed':>10}  sender  [its key, for `sekisho decide`]")
     for each in found.senders:
         _print(each, chosen.language, sources)
 

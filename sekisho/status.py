@@ -20,8 +20,10 @@ from analysis.frames import Scope
 from analysis.health import Facts, Finding, Health, Silence
 from analysis.health_frames import LatestRun
 from ingest.mailboxes import command_of
-from sekisho import digest, logs, nightly, shell
+from sekisho import digest, logs, shell
 from settings import Settings
+from store import deliveries, ledger
+from store.deliveries import DUE, FAILED, Delivery
 from store.engine import is_sqlite, parse_url, shown
 from store.rotation import Copy, newest_copy
 
@@ -54,6 +56,19 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryLine:
+    """One month's files of a customer that are due, or have failed for good; `error` is what was said last."""
+
+    customer: str
+    kind: str
+    month: str
+    state: str
+    since_at: int
+    attempts: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What there is to say. Times are epoch seconds."""
 
@@ -64,11 +79,13 @@ class Status:
     store: str
     store_bytes: int
     copy: Copy | None
+    deliveries: tuple[DeliveryLine, ...]
+    addresses: tuple[digest.Refusing, ...]
 
 
 @app.command()
 def status(json_: shell.Json = False) -> None:
-    """Say whether all is well: nights, mailboxes, copies, and reporters and domains that went silent.
+    """Say whether all is well: nights, mailboxes, copies, what customers and staff are sent, and who went silent.
 
     Exits 1 when something needs a person. Times are UTC.
 
@@ -93,8 +110,9 @@ def read_status(connection: Connection, chosen: Settings, *, now: int) -> Status
     since_day = now // health.DAY_SECONDS - health.HABIT_DAYS
     address = parse_url(chosen.database_url)
     files = runs.get("ingest")
+    refusing, undelivered = digest.refusing(connection, chosen), _undelivered(connection, chosen)
     facts = Facts(
-        night=runs.get(nightly.COMMAND),
+        night=runs.get(ledger.NIGHTLY),
         mailboxes=mailboxes,
         files_read_at=files.last_done_at if files else None,
         reporter_days=health_frames.reporter_days(connection, EVERYTHING, since_day),
@@ -102,7 +120,8 @@ def read_status(connection: Connection, chosen: Settings, *, now: int) -> Status
         quarantine=quarantine,
         copy_at=copy.made_at if copy else None,
         sqlite_version=sqlite3.sqlite_version_info[:3] if is_sqlite(address) else None,
-        digests_refused=digest.refusing(connection, chosen),
+        digests_refused=sum(each.waiting for each in refusing),
+        deliveries=undelivered,
     )
     return Status(
         health.judge(facts, now=now),
@@ -112,7 +131,19 @@ def read_status(connection: Connection, chosen: Settings, *, now: int) -> Status
         shown(address),
         health_frames.store_bytes(connection, EVERYTHING) or 0,
         copy,
+        tuple(map(_delivery_line, undelivered)),
+        refusing,
     )
+
+
+def _undelivered(connection: Connection, chosen: Settings) -> tuple[Delivery, ...]:
+    """What is due or has failed, while the settings want files every month."""
+    found = deliveries.deliveries(connection) if chosen.schedule.day else ()
+    return tuple(each for each in found if each.state in (DUE, FAILED))
+
+
+def _delivery_line(each: Delivery) -> DeliveryLine:
+    return DeliveryLine(each.customer, each.kind, each.period, each.state, each.due_at, each.attempts, each.last_error)
 
 
 def _mailbox(name: str, runs: dict[str, LatestRun]) -> health.Mailbox:
@@ -154,6 +185,8 @@ def _as_json(found: Status) -> dict[str, Any]:
         "notes": [_finding_json(finding) for finding in found.health.notes],
         "mailboxes": [asdict(line) for line in found.mailboxes],
         "runs": [asdict(line) for line in found.runs],
+        "deliveries": [asdict(line) for line in found.deliveries],
+        "addresses": [asdict(line) for line in found.addresses],
         "quarantine": found.quarantine._asdict(),
         "silent_reporters": [asdict(silence) for silence in found.health.silent_reporters],
         "silent_domains": [asdict(silence) for silence in found.health.silent_domains],
@@ -176,7 +209,13 @@ def _print(found: Status) -> None:
         for finding in findings:
             typer.echo(f"{mark}: {sentence(finding)}")
     typer.echo()
-    for title, lines in (("mailbox", found.mailboxes), ("run", found.runs)):
+    told = (
+        ("mailbox", found.mailboxes),
+        ("run", found.runs),
+        ("delivery", found.deliveries),
+        ("address", found.addresses),
+    )
+    for title, lines in told:
         for line in lines:
             typer.echo(f"{title} {_line(asdict(line))}")
     for title, silences in (("reporter", found.health.silent_reporters), ("domain", found.health.silent_domains)):
@@ -225,6 +264,8 @@ SENTENCES = {
     "copy-missing": "there is no copy of the store: look at the backup step of the last night",
     "copy-late": "the newest copy of the store was made {time}: look at the backup step of the last night",
     "digest-refused": "{number} digests were not taken by an address of [notify]: run `sekisho digest`",
+    "delivery-failed": "{number} monthly files were refused for good: mend the cause, then `sekisho deliveries again`",
+    "delivery-late": "{number} monthly files could not be delivered for more than a day: see `sekisho deliveries list`",
     "reporter-silent": "{subject} has sent no report since {day}, longer than it ever paused",
     "domain-silent": "no report about {subject} since {day}: check the rua of its DMARC record, and that it sends mail",
     "reporter-gone": "{subject} has stopped sending reports; the last one was of {day}",
