@@ -1,8 +1,8 @@
 """What every test shares: a clean environment, the corpus, and what a test may need of the machine.
 
-A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_cyrus, requires_nsd, requires_paper,
-requires_libreoffice or requires_corpus is left out with a sentence where that is missing; with CI=true it fails
-instead. Servers are started by the servers_*.py beside this file.
+A test marked requires_chromium, requires_postgresql, requires_dovecot, requires_cyrus, requires_nsd, requires_nginx,
+requires_paper, requires_libreoffice or requires_corpus is left out with a sentence where that is missing; with CI=true
+it fails instead. Servers are started by the servers_*.py beside this file.
 """
 
 import os
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from pathlib import Path
 
+import hypothesis
 import pytest
 from corpus_folder import CORPUS
 
@@ -38,6 +39,10 @@ def _has_dovecot() -> bool:
 
 def _has_nsd() -> bool:
     return bool(shutil.which("nsd", path=f"{os.environ['PATH']}:/usr/sbin"))
+
+
+def _has_nginx() -> bool:
+    return bool(shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin"))
 
 
 def _has_cyrus() -> bool:
@@ -67,6 +72,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {
     "requires_dovecot": (_has_dovecot, "Dovecot is not installed: apt-get install dovecot-imapd"),
     "requires_cyrus": (_has_cyrus, "Cyrus needs root, apt-get and dpkg on Debian for amd64"),
     "requires_nsd": (_has_nsd, "The name server NSD is not installed: apt-get install nsd"),
+    "requires_nginx": (_has_nginx, "nginx is not installed: apt-get install nginx-light"),
     "requires_paper": (_has_paper, "Pango and Poppler are not installed: apt-get install libpango-1.0-0 poppler-utils"),
     "requires_libreoffice": (
         _has_libreoffice,
@@ -82,6 +88,9 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["TZ"] = "Asia/Tokyo"
     time.tzset()
+    # How long an example takes is the machine's business; what it shows is the test's.
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)

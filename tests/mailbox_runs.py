@@ -10,7 +10,8 @@ from sqlalchemy import create_engine
 from xml_reports import BEGIN, NOON, record, report
 
 import settings
-from ingest.imap_session import Credential, ImapSession
+from ingest.imap_login import Credential
+from ingest.imap_session import ImapSession
 from ingest.mailbox import MailboxSession
 from ingest.mailbox_options import Mailbox
 from ingest.mailboxes import Connect, MailboxOutcome, ingest_mailboxes

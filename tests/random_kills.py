@@ -15,7 +15,8 @@ from forked_runs import ForkedRuns
 from mailbox_runs import asked, report_mail
 from servers_dovecot import MAIL
 
-REPORTS_AT_ONCE, REPEATED_AT_ONCE, JUNK_AT_ONCE = 130, 10, 10
+# Together more than a run reads, stores and moves at once (100).
+REPORTS_AT_ONCE, REPEATED_AT_ONCE, JUNK_AT_ONCE = 90, 10, 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """A real dashboard server in a process of its own, started from another folder, and Debian's Chromium to look at it."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from ports import free_port
 from screen_store import PASSWORD, fill_store
 
 from store.migrate import upgrade
@@ -105,14 +105,6 @@ def environment_of(database: str, port: int) -> dict[str, str]:
     return {**kept, "SEKISHO_DATABASE_URL": database, "SEKISHO_DASHBOARD__PORT": str(port)}
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
@@ -129,6 +121,19 @@ def idle(page: Page) -> None:
     page.locator(
         "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
     ).wait_for()
+
+
+def drawn(page: Page) -> None:
+    """Wait for two frames: what the mouse or a new width changed is on the screen when the second one begins."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def click_at(page: Page, x: float, y: float) -> None:
+    """Click a place of a table, which is a canvas: it has to see the mouse there before it takes a click."""
+    idle(page)
+    page.mouse.move(x, y, steps=5)
+    drawn(page)
+    page.mouse.click(x, y)
 
 
 def log_in(page: Page, url: str, name: str, password: str = PASSWORD) -> None:

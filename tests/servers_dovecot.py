@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -24,12 +24,15 @@ import pytest
 from certificates import Certificates, make_certificates
 from ports import free_port, wait_for_port
 
+from ingest.mailbox_options import Mailbox
+
 PASSWORD = 'pass "word" \\ {3} パス'
 TOKEN_KEY = b"signing-key-of-the-tests-0123456789abcdef"
 MAIL = b"From: reporter@example.net\r\nTo: rua@example.jp\r\nSubject: Report\r\n\r\nNo report.\r\n"
 _DOVECOT = "/usr/sbin/dovecot"
 _START_SECONDS = 10
 _numbers = count(1)
+_users = (f"user{number}" for number in count(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,36 @@ class Dovecot:
 def dovecot() -> Iterator[Dovecot]:
     with running_dovecot() as server:
         yield server
+
+
+@pytest.fixture
+def user(dovecot: Dovecot) -> str:
+    """An account that no other test uses, with an empty INBOX."""
+    name = next(_users)
+    add_folder(dovecot, name)
+    return name
+
+
+@pytest.fixture
+def options(dovecot: Dovecot, user: str) -> Callable[..., Mailbox]:
+    """Makes the options of that account: without TLS, with deadlines that let a test end soon."""
+
+    def make(**given: object) -> Mailbox:
+        usual: dict[str, object] = {
+            "name": "reports",
+            "host": "127.0.0.1",
+            "port": dovecot.port,
+            "security": "plain",
+            "user": user,
+            "password_variable": "UNUSED",
+            "seconds_per_command": 5,
+            "seconds_of_silence": 5,
+            "seconds_to_connect": 5,
+            "seconds_per_run": 20,
+        }
+        return Mailbox(**{**usual, **given})  # type: ignore[arg-type]
+
+    return make
 
 
 @contextmanager

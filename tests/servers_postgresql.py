@@ -7,7 +7,6 @@ The fixtures reach the tests through conftest.py:
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from ports import free_port
 
 from store.migrate import upgrade
 
@@ -34,7 +34,7 @@ def postgresql_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="sekisho-pg-", dir="/tmp"))
     if user:
         shutil.chown(folder, user)
-    port = _free_port()
+    port = free_port()
     server = _start(programs, folder, port, user)
     try:
         yield f"postgresql://postgres@127.0.0.1:{port}"
@@ -120,13 +120,6 @@ def _programs() -> Path:
     return max(found, key=lambda path: int(path.parts[-3])).parent
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _start(programs: Path, folder: Path, port: int, user: str | None) -> subprocess.Popen[bytes]:
     content = folder / "content"
     command = [programs / "initdb", "-D", content, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
@@ -146,7 +139,7 @@ def _start(programs: Path, folder: Path, port: int, user: str | None) -> subproc
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             psycopg.connect(f"{address}/postgres").close()

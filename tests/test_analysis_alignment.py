@@ -41,7 +41,9 @@ def record(*results: AuthResult, modes: str = "rr", envelope: str | None = None,
         ([dkim("esp.example", "fail")], "rr", "other-failed", "esp.example"),
     ],
 )
-def test_dkim_in_one_word(results: list[AuthResult], modes: str, code: str, domain: str | None) -> None:
+def test_the_best_dkim_result_is_told_in_one_word(
+    results: list[AuthResult], modes: str, code: str, domain: str | None
+) -> None:
     found = explain(record(*results, modes=modes)).dkim
 
     assert (found.code, found.domain, found.aligned) == (code, domain, code == "aligned")
@@ -65,7 +67,9 @@ def test_dkim_in_one_word(results: list[AuthResult], modes: str, code: str, doma
         ([spf("gw.branch.example", "none")], "rr", "", "null-sender"),
     ],
 )
-def test_spf_in_one_word(results: list[AuthResult], modes: str, envelope: str | None, code: str) -> None:
+def test_the_spf_result_is_told_in_one_word(
+    results: list[AuthResult], modes: str, envelope: str | None, code: str
+) -> None:
     found = explain(record(*results, modes=modes, envelope=envelope)).spf
 
     assert (found.code, found.aligned) == (code, code == "aligned")

@@ -13,7 +13,7 @@ from analysis.bounds import PROVES_95, PROVES_99, at_least, lower_bound
     ("passed", "messages", "share"),
     [(12, 12, 0.7791), (59, 59, 0.9505), (299, 299, 0.9900), (5, 10, 0.2224), (92, 93, 0.9500), (0, 7, 0.0)],
 )
-def test_known_bounds(passed: int, messages: int, share: float) -> None:
+def test_the_lower_bound_has_the_known_clopper_pearson_values(passed: int, messages: int, share: float) -> None:
     assert lower_bound(passed, messages) == pytest.approx(share, abs=5e-5)
 
 

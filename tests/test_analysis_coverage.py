@@ -75,7 +75,7 @@ def test_a_reporter_with_a_habit_that_stopped_is_silent() -> None:
         (["2026-11-18"], None),
     ],
 )
-def test_seasons(days: list[str], rhythm: str | None) -> None:
+def test_days_with_mail_show_a_monthly_weekly_or_quarterly_rhythm_or_none(days: list[str], rhythm: str | None) -> None:
     assert coverage.rhythm_of([as_day(date.fromisoformat(day)) for day in days], AS_OF) == rhythm
 
 

@@ -4,9 +4,12 @@ formula, also in quotes. What comes back is what was written, in both languages 
 import csv
 import io
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import product
 from pathlib import Path
 
 import openpyxl
@@ -52,18 +55,6 @@ HOSTILE = {
 Cells = list[list[object]]
 
 
-def opened(folder: Path, paths: list[Path], encoding: str) -> dict[str, Path]:
-    """The files as LibreOffice saves them after it has opened and calculated them, by their own names."""
-    out = folder / "opened"
-    command = ["soffice", f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless"]
-    command += ["--convert-to", "xlsx", "--outdir", str(out)]
-    if paths[0].suffix == ".csv":
-        command.append(f"--infilter={CSV_FILTER.format(encoding=ENCODINGS[encoding])}")
-    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return {path.name: out / f"{path.stem}.xlsx" for path in paths}
-
-
 def sheets(path: Path) -> dict[str, Cells]:
     """The cells of every sheet; a formula is no value."""
     book = openpyxl.load_workbook(path)
@@ -100,47 +91,100 @@ def _plain(cell: object) -> object:
     return float(cell) if isinstance(cell, int) else cell
 
 
-@pytest.fixture
-def samples(sqlite_url: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A set that was exported, and its files as LibreOffice saves them after it has opened and calculated them."""
+
+    files: tuple[ExportFile, ...]
+    saved: Mapping[str, Path]
+
+    @property
+    def tables(self) -> list[ExportFile]:
+        return [file for file in self.files if file.name.endswith(".csv")]
+
+    @property
+    def book(self) -> Path:
+        (name,) = (file.name for file in self.files if file.name.endswith(".xlsx"))
+        return self.saved[name]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> dict[tuple[str, str, str], Opened]:
+    """Every set by what is in it, its language and its encoding. LibreOffice starts once for all of a kind."""
+    folder = tmp_path_factory.mktemp("office")
+    samples, hostile = (f"sqlite:///{shutil.copy(sqlite_template, folder / name)}" for name in ("samples", "hostile"))
+    ingest_samples(samples)
+    fill(
+        hostile,
+        [report("example.jp", DAY, [line(ip, 1000 - number) for number, ip in enumerate(HOSTILE)], org="=1+1")],
+        senders=HOSTILE,
+    )
+    sets = {
+        **{("samples", *style): exported(samples, OCTOBER_2026, *style) for style in product(("ja", "en"), ENCODINGS)},
+        **{("hostile", *style): exported(hostile, MONTH, *style) for style in product(("ja",), ENCODINGS)},
+    }
+    written = {key: write(folder / "-".join(key), renamed(key, files)) for key, files in sets.items()}
+    for encoding, number in ENCODINGS.items():
+        paths = [path for key, all_ in written.items() if key[2] == encoding for path in all_ if path.suffix == ".csv"]
+        save_again(folder, paths, f"--infilter={CSV_FILTER.format(encoding=number)}")
+    save_again(folder, [path for paths in written.values() for path in paths if path.suffix == ".xlsx"])
+    return {key: Opened(files, saved(folder / "opened", key, files)) for key, files in sets.items()}
+
+
+def ingest_samples(url: str) -> None:
     """The sample history with its customers."""
     ingest_messages(
-        Settings(database_url=sqlite_url, workers=1),
+        Settings(database_url=url, workers=1),
         messages([ROOT / "sample_reports" / "history"], Limits()),
         command="test",
         now=NOW,
         after_commit=lambda outcomes: None,
     )
     named = list(csv.DictReader((ROOT / "sample_reports" / "domains.csv").read_text(encoding="utf-8").splitlines()))
-    engine = open_store(sqlite_url)
+    engine = open_store(url)
     with writing(engine) as connection:
         for row in named:
             customers.add_customer(connection, row["customer"], language="ja", now=NOW)
             customers.assign_domain(connection, row["domain"], row["customer"], now=NOW)
     engine.dispose()
-    return sqlite_url
 
 
-@pytest.mark.parametrize(
-    ("language", "encoding"), [("ja", "utf-8-sig"), ("en", "utf-8-sig"), ("ja", "cp932"), ("en", "cp932")]
-)
+def exported(url: str, period: Period, language: str, encoding: str) -> tuple[ExportFile, ...]:
+    return files_of(url, "example.jp", period, Style(language, encoding), now=NOW, xlsx=True)  # type: ignore[arg-type]
+
+
+def renamed(key: tuple[str, str, str], files: tuple[ExportFile, ...]) -> list[ExportFile]:
+    """The files of a set under names that no other set has."""
+    return [replace(file, name="-".join((*key, file.name))) for file in files]
+
+
+def save_again(folder: Path, paths: Sequence[Path], *options: str) -> None:
+    command = ["soffice", f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless", *options]
+    command += ["--convert-to", "xlsx", "--outdir", str(folder / "opened")]
+    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+
+
+def saved(folder: Path, key: tuple[str, str, str], files: tuple[ExportFile, ...]) -> dict[str, Path]:
+    return {
+        file.name: (folder / own.name).with_suffix(".xlsx")
+        for file, own in zip(files, renamed(key, files), strict=True)
+    }
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_file_of_the_samples_comes_back_as_it_was_written(
-    samples: str, tmp_path: Path, language: str, encoding: str
+    opened: dict[tuple[str, str, str], Opened], language: str, encoding: str
 ) -> None:
-    style = Style(language, encoding)  # type: ignore[arg-type]
-    files = files_of(samples, "example.jp", OCTOBER_2026, style, now=NOW, xlsx=True)
-    tables = [file for file in files if file.name.endswith(".csv")]
-    paths = write(tmp_path / "set", files)
+    found = opened["samples", language, encoding]
 
-    found = opened(tmp_path, [path for path in paths if path.suffix == ".csv"], encoding)
-    book = opened(tmp_path, [path for path in paths if path.suffix == ".xlsx"], encoding)
-
-    for file in tables:
-        (cells,) = sheets(found[file.name]).values()
+    for file in found.tables:
+        (cells,) = sheets(found.saved[file.name]).values()
         assert read_back(cells) == written(file, encoding), file.name
-    (path,) = book.values()
-    for cells, file in zip(sheets(path).values(), tables, strict=True):
+    for cells, file in zip(sheets(found.book).values(), found.tables, strict=True):
         assert read_back(cells) == written(file, encoding), file.name
-    daily = written(tables[1], encoding)
+    daily = written(found.tables[1], encoding)
     assert len(daily) == 32
     assert daily[1][:4] == ["example.jp", date(2026, 10, 1), 51.0, 50.0]
     assert daily[0][:4] == (["ドメイン", "日付 (UTC)", "通数", "合格"] if language == "ja" else
@@ -148,22 +192,18 @@ def test_every_file_of_the_samples_comes_back_as_it_was_written(
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_no_name_of_a_stranger_becomes_a_formula_or_a_link(sqlite_url: str, tmp_path: Path, encoding: str) -> None:
-    records = [line(ip, 1000 - number) for number, ip in enumerate(HOSTILE)]
-    fill(sqlite_url, [report("example.jp", DAY, records, org="=1+1")], senders=HOSTILE)
-    style = Style("ja", encoding)  # type: ignore[arg-type]
-    paths = write(tmp_path / "set", files_of(sqlite_url, "example.jp", MONTH, style, xlsx=True))
-    chosen = [path for path in paths if path.name.endswith(("senders.csv", "sources.csv"))]
+def test_no_name_of_a_stranger_becomes_a_formula_or_a_link(
+    opened: dict[tuple[str, str, str], Opened], encoding: str
+) -> None:
+    found = opened["hostile", "ja", encoding]
+    named = [file.name for file in found.tables if file.name.endswith(("senders.csv", "sources.csv"))]
 
-    found = opened(tmp_path, chosen, encoding)
-    book = opened(tmp_path, [path for path in paths if path.suffix == ".xlsx"], encoding)
-
-    for path in found.values():
-        (cells,) = sheets(path).values()
+    assert len(named) == 2
+    for name in named:
+        (cells,) = sheets(found.saved[name]).values()
         assert [row[2] for row in cells[1:]] == list(_guarded(encoding))
         assert len({len(row) for row in cells}) == 1
-    (path,) = book.values()
-    _, _, senders, sources, _, _ = sheets(path).values()
+    _, _, senders, sources, _, _ = sheets(found.book).values()
     for cells in (senders, sources):
         assert [row[2] for row in cells[1:]] == [text.strip("\t\r\n\u202e") for text in HOSTILE.values()]
 

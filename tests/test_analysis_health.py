@@ -10,6 +10,7 @@ from analysis.frames import Scope
 from analysis.health import Facts, Finding, Health, Mailbox, Silence, judge, silences
 from analysis.health_frames import DayOfReports, LatestRun, MailboxRow, Quarantine
 from store import ledger, office
+from store.deliveries import Delivery
 from store.engine import open_store, writing
 
 HOUR = 3_600
@@ -52,6 +53,17 @@ def problems(**changes: object) -> tuple[Finding, ...]:
 def test_after_a_good_night_there_is_nothing_to_say() -> None:
     assert judged() == Health((), (), (), ())
     assert judged().well
+
+
+def put_down(state: str, hours_ago: float) -> Delivery:
+    due_at = NOW - int(hours_ago * HOUR)
+    return Delivery(1, 1, "Sakura", "sakura", "ja", "report", "2026-10", state, 1, 1, "refused", None, due_at)
+
+
+def test_files_that_failed_are_a_problem_at_once_and_due_ones_after_a_day_and_a_half() -> None:
+    assert problems(deliveries=(put_down("due", 36),)) == ()
+    assert problems(deliveries=(put_down("due", 36.1), put_down("due", 60))) == (Finding("delivery-late", number=2),)
+    assert problems(deliveries=(put_down("failed", 0), put_down("due", 12))) == (Finding("delivery-failed", number=1),)
 
 
 def test_a_night_is_expected_as_soon_as_there_is_a_mailbox() -> None:

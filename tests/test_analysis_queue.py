@@ -6,7 +6,7 @@ import pytest
 
 from analysis import queue
 from analysis.frames import DayMessages, DomainFacts, Period, PublishedPolicy
-from analysis.gates import NO_CONSENT, UNREVIEWED, say
+from analysis.gate_words import NO_CONSENT, UNREVIEWED, say
 from analysis.queue import Queue, State
 from analysis.rates import PassRate
 from analysis.stages import Stage

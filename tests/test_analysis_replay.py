@@ -55,6 +55,60 @@ def test_own_senders_that_are_hit_are_named_with_days_and_reporters() -> None:
     assert (own.days, own.reporters) == ((20_001, 20_003), ("one.example", "two.example"))
 
 
+def test_the_sums_of_a_replay_are_of_messages() -> None:
+    passed = (row(7, dkim_aligned=True), row(2, spf_aligned=True))
+    found = done(Policy("quarantine"), row(5), *passed, row(3, ip="192.0.2.9"))
+    rejected = done(Policy("reject"), row(5), *passed)
+
+    assert (found.messages, found.delivered, found.quarantined, found.rejectable) == (17, 9, 8, Range(0, 0))
+    assert (rejected.messages, rejected.delivered, rejected.quarantined, rejected.rejectable) == (14, 9, 0, Range(5, 5))
+    assert (found.domain, found.policy, found.period) == ("example.jp", Policy("quarantine"), PERIOD)
+
+
+def test_an_unknown_address_is_named_by_its_sender_and_the_largest_hit_stands_first() -> None:
+    rows = (row(5), row(5, ip="192.0.2.9"), row(6, sender="net:b", ip="192.0.2.2", reporter="", day=0))
+    found = done(Policy("reject"), *rows)
+
+    assert [(hit.sender, hit.name, hit.verdict, hit.possible) for hit in found.hits] == [
+        ("net:b", "B", "impostor", 6),
+        ("server:a", "A", "ours-ok", 5),
+        ("server:a", "server:a", "unknown", 5),
+    ]
+    assert (found.hits[0].days, found.hits[0].reporters) == ((), ())
+    assert [hit.name for hit in found.legitimate] == ["A"]
+
+
+def test_what_a_sender_needs_mended_is_the_domains_own_mail_too() -> None:
+    known = {("server:a", "192.0.2.1"): ("A", "ours-fix")}
+
+    assert replayed("example.jp", Policy("reject"), PERIOD, [row(5)], known).legitimate[0].possible == 5
+
+
+@pytest.mark.parametrize(
+    ("policy", "quarantined", "rejectable", "certain"),
+    [
+        (Policy("quarantine", t=True), 5, Range(0, 0), 0),
+        (Policy("quarantine", pct=50), 5, Range(0, 0), 0),
+        (Policy("quarantine"), 5, Range(0, 0), 5),
+        (Policy("reject", t=True), 0, Range(0, 5), 5),
+        (Policy("reject", t=True, pct=0), 5, Range(0, 0), 5),
+        (Policy("reject"), 0, Range(5, 5), 5),
+    ],
+)
+def test_a_test_is_certain_only_of_its_mildest_reading(
+    policy: Policy, quarantined: int, rejectable: Range, certain: int
+) -> None:
+    found = done(policy, row(5))
+
+    assert (found.quarantined, found.rejectable) == (quarantined, rejectable)
+    assert (found.hits[0].certain, found.hits[0].possible, found.spared) == (certain, 5, 5 - certain)
+
+
+@pytest.mark.parametrize("reason", ["forwarded", "trusted_forwarder", "mailing_list", "local_policy"])
+def test_the_reasons_for_which_receivers_spare_mail(reason: str) -> None:
+    assert done(Policy("reject"), row(5, override=reason)).rejectable == Range(0, 5)
+
+
 @pytest.mark.parametrize(
     ("policy", "header_from", "hit"),
     [
@@ -64,6 +118,9 @@ def test_own_senders_that_are_hit_are_named_with_days_and_reporters() -> None:
         (Policy("none", sp="none", np="reject"), "nothing.example.jp", True),
         (Policy("none", sp="none", np="reject"), "shop.example.jp", False),
         (Policy("reject"), "nothing.example.jp", True),
+        (Policy("reject", sp="none"), "Example.JP", True),
+        (Policy("none", np="reject"), "Nothing.example.JP", True),
+        (Policy("reject", sp="none"), "nothing.example.jp", False),
     ],
 )
 def test_names_below_the_domain_follow_sp_and_those_that_do_not_exist_np(
@@ -105,10 +162,23 @@ def test_strict_modes_are_computed_from_the_results() -> None:
     assert (half.dkim_aligned, half.spf_aligned) == (True, False)
 
 
+def test_relaxed_modes_are_computed_for_mail_that_was_judged_strictly() -> None:
+    found = ResultsRow(row(header_from="shop.example.jp"), "s", "s", (SIGNED_BELOW, BOUNCE_BELOW))
+
+    relaxed = replay.realigned(found, Policy("reject", adkim="r", aspf="r"))
+    half = replay.realigned(found, Policy("reject", adkim="r"))
+
+    assert (relaxed.dkim_aligned, relaxed.spf_aligned) == (True, True)
+    assert (half.dkim_aligned, half.spf_aligned) == (True, False)
+    assert relaxed == found.row._replace(dkim_aligned=True, spf_aligned=True)
+
+
 def test_a_mode_that_does_not_change_stays_as_the_reporter_saw_it() -> None:
     found = ResultsRow(row(dkim_aligned=True), "r", "r", ())
 
     assert replay.realigned(found, Policy("reject", adkim="r")).dkim_aligned is True
+    unseen = ResultsRow(row(spf_aligned=False), "s", "r", (BOUNCE_BELOW,))
+    assert replay.realigned(unseen, Policy("reject", adkim="r", aspf="r")).spf_aligned is False
 
 
 # ---- Agreement
@@ -124,10 +194,24 @@ def test_a_mode_that_does_not_change_stays_as_the_reporter_saw_it() -> None:
         ({"p": "quarantine", "disposition": "none", "testing": "y", "pct": 0}, "agreed"),
         ({"p": "reject", "disposition": "quarantine", "pct": 20, "override": "sampled_out"}, "agreed"),
         ({"p": "reject", "disposition": "pass", "dkim_aligned": True}, "agreed"),
+        ({"p": "reject", "disposition": "reject", "spf_aligned": True}, "differing"),
+        ({"p": "reject", "disposition": "reject", "pct": None}, "agreed"),
+        ({"p": "reject", "disposition": "quarantine", "pct": None}, "differing"),
+        ({"p": "reject", "disposition": "reject", "pct": 400}, "agreed"),
+        ({"p": "reject", "disposition": "quarantine", "pct": 400}, "differing"),
+        ({"p": "reject", "disposition": "quarantine", "pct": -5}, "agreed"),
+        ({"p": "reject", "disposition": "none", "pct": -5}, "differing"),
+        ({"p": "reject", "disposition": "quarantine", "testing": "n"}, "differing"),
+        ({"p": "reject", "disposition": "none", "testing": "y"}, "differing"),
+        ({"p": "quarantine", "disposition": "none", "testing": "y"}, "agreed"),
+        ({"p": "reject", "sp": "none", "disposition": "none", "header_from": "shop.example.jp"}, "agreed"),
+        ({"p": "none", "sp": "reject", "disposition": "reject", "header_from": "shop.example.jp"}, "agreed"),
+        ({"np": "reject", "disposition": "reject", "header_from": "nothing.example.jp"}, "agreed"),
+        ({"np": "reject", "disposition": "none", "header_from": "shop.example.jp"}, "agreed"),
     ],
 )
 def test_the_published_policy_is_held_against_what_was_done(facts: dict[str, Any], word: str) -> None:
-    found = done(Policy("none"), row(4, **facts)).agreement
+    found = done(Policy("none"), row(4, **facts), missing=frozenset({"nothing.example.jp"})).agreement
 
     assert {"agreed": found.agreed, "overridden": found.overridden, "differing": found.differing} == {
         "agreed": 0,
@@ -135,6 +219,13 @@ def test_the_published_policy_is_held_against_what_was_done(facts: dict[str, Any
         "differing": 0,
         word: 4,
     }
+
+
+def test_agreement_is_a_share_of_what_agreed_or_differed_without_a_reason() -> None:
+    rows = (row(2), row(4), row(2, disposition="reject"), row(5, disposition="reject", override="other"))
+    found = done(Policy("reject"), *rows).agreement
+
+    assert (found.agreed, found.overridden, found.differing, found.share) == (6, 5, 2, 0.75)
 
 
 def test_without_a_message_there_is_no_agreement_rather_than_all_or_nothing() -> None:

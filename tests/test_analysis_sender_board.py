@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from analysis import sender_board
 from analysis.board_frames import SenderDay
+from analysis.contradiction import Contradiction
 from analysis.frames import Period
 from analysis.repair import Repair
 from analysis.sender_board import FIX, OK, OTHERS
 from analysis.senders import Decided, Sender
-from analysis.verdict import Contradiction, Judgement
+from analysis.verdict import Judgement
 
 PERIOD = Period(20_001, 20_030)
 

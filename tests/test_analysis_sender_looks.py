@@ -1,13 +1,41 @@
-"""What mail of an address or a sender looks like in total, from its traces."""
+"""What mail of an address or a sender looks like in total, from its rows."""
 
-from analysis.sender_looks import Aligned, mail_of
-from analysis.verdict import Evidence
+from collections.abc import Iterable
+
+from analysis.sender_looks import DAY_SHIFT, ID_BITS, Aligned, Look, Mail, MailLists, SignedRow, mail_of
+from analysis.streams import Evidence
 from store.evidence import BOTH_ALIGNED, MARKS
 from store.evidence import Evidence as Marked
 
 SIGNED = MARKS["dkim_aligned"] | MARKS["spf_other"]
 NAMED = MARKS["spf_aligned"] | MARKS["dkim_failed"]
 FAILED = MARKS["dkim_absent"] | MARKS["spf_softfail"]
+
+# Sender, source, day, reporter, marks, messages.
+Row = tuple[int, int, int, str, int, int]
+
+
+def counted(rows: Iterable[Row], recent_from: int) -> Mail:
+    """The mail of these rows, in two parts as the store gives it: mail that aligned both ways first."""
+    rows = list(rows)
+    both = [row for row in rows if row[4] == BOTH_ALIGNED]
+    others = [row for row in rows if row[4] != BOTH_ALIGNED]
+    signed = [
+        SignedRow(row[0], row[1], row[3]) for row in others if row[4] & BOTH_ALIGNED == MARKS["dkim_aligned"] and row[5]
+    ]
+    return mail_of([lists(both), lists(others)], signed, recent_from)
+
+
+def lists(rows: Iterable[Row]) -> MailLists:
+    addresses = [(sender << ID_BITS | source, day << DAY_SHIFT | marks, n) for sender, source, day, _, marks, n in rows]
+    columns = list(zip(*addresses, strict=True)) or [(), (), ()]
+    return MailLists(*(",".join(map(str, column)) for column in columns))
+
+
+def look_of(mail: Mail, sender_id: int, source_id: int) -> Look:
+    columns = zip(mail.sender.tolist(), mail.source.tolist(), mail.look.tolist(), strict=True)
+    places: dict[tuple[int, int], int] = {(mail.senders[sender], source): look for sender, source, look in columns}
+    return mail.looks[places[sender_id, source_id]]
 
 
 def test_an_address_is_counted_over_days_reporters_and_marks() -> None:
@@ -19,16 +47,16 @@ def test_an_address_is_counted_over_days_reporters_and_marks() -> None:
         (1, 7, 20_003, "mail.ru", FAILED, 30),
     ]
 
-    mail = mail_of(traces, recent_from=20_001)[1]
+    mail = counted(traces, recent_from=20_001)
 
-    look = mail.addresses[7]
+    look = look_of(mail, 1, 7)
     assert look.total == Aligned(messages=146, passed=116, dkim=106, spf=110)
     assert look.recent == Aligned(messages=42, passed=12, dkim=2, spf=10)
     assert (look.days, look.signed_reporters) == (3, 2)
     assert look.evidence == Evidence(
         messages=46, dkim_aligned=6, spf_aligned=10, spf_softfail=30, spf_other=6, dkim_absent=30, dkim_failed=10
     )
-    assert (mail.first_day, mail.last_day) == (20_000, 20_003)
+    assert (mail.first_days, mail.last_days) == ([20_000], [20_003])
 
 
 def test_a_sender_is_all_its_addresses_and_counts_each_day_once() -> None:
@@ -39,14 +67,16 @@ def test_a_sender_is_all_its_addresses_and_counts_each_day_once() -> None:
         (2, 7, 20_009, "", BOTH_ALIGNED, 50),
     ]
 
-    mail = mail_of(traces, recent_from=20_001)
+    mail = counted(traces, recent_from=20_001)
 
-    assert mail[1].whole.total == Aligned(messages=7, passed=1, dkim=1, spf=0)
-    assert mail[1].whole.recent == Aligned(messages=1, passed=1, dkim=1, spf=0)
-    assert mail[1].whole.evidence.dkim_absent == 6
-    assert (mail[1].whole.days, mail[1].first_day, mail[1].last_day) == (2, 20_000, 20_001)
-    assert mail[2].whole.total == Aligned(messages=50, passed=50, dkim=50, spf=50)
-    assert mail[2].whole.evidence == Evidence()
+    one, two = mail.wholes
+    assert mail.senders == [1, 2]
+    assert one.total == Aligned(messages=7, passed=1, dkim=1, spf=0)
+    assert one.recent == Aligned(messages=1, passed=1, dkim=1, spf=0)
+    assert one.evidence.dkim_absent == 6
+    assert (one.days, mail.first_days, mail.last_days) == (2, [20_000, 20_009], [20_001, 20_009])
+    assert two.total == Aligned(messages=50, passed=50, dkim=50, spf=50)
+    assert two.evidence == Evidence()
 
 
 def test_addresses_that_look_alike_share_one_look_and_others_do_not() -> None:
@@ -57,27 +87,52 @@ def test_addresses_that_look_alike_share_one_look_and_others_do_not() -> None:
         (2, 10, 20_004, "yahoo.com", FAILED, 4),
     ]
 
-    mail = mail_of(traces, recent_from=20_009)
+    mail = counted(traces, recent_from=20_009)
 
-    assert mail[1].addresses[7] is mail[2].addresses[8]
-    assert mail[1].addresses[7] is not mail[2].addresses[9]
-    assert mail[1].addresses[7] is not mail[2].addresses[10]
+    assert look_of(mail, 1, 7) is look_of(mail, 2, 8)
+    assert look_of(mail, 1, 7) is not look_of(mail, 2, 9)
+    assert look_of(mail, 1, 7) is not look_of(mail, 2, 10)
+    assert len(mail.looks) == 3
+
+
+def test_addresses_whose_rows_begin_alike_do_not_look_alike() -> None:
+    """One has a row more than the other, and two have rows that differ in the last one only."""
+    traces = [
+        (1, 7, 20_000, "google.com", FAILED, 3),
+        (1, 8, 20_000, "google.com", FAILED, 3),
+        (1, 8, 20_000, "google.com", NAMED, 2),
+        (1, 9, 20_000, "google.com", FAILED, 3),
+        (1, 9, 20_000, "google.com", NAMED, 5),
+        (1, 10, 20_000, "google.com", NAMED, 5),
+    ]
+
+    mail = counted(traces, recent_from=20_009)
+
+    assert [look_of(mail, 1, address).total.messages for address in (7, 8, 9, 10)] == [3, 5, 8, 5]
+    assert [look_of(mail, 1, address).total.spf for address in (7, 8, 9, 10)] == [0, 2, 5, 5]
+    assert len(mail.looks) == 4
 
 
 def test_the_order_and_the_parts_of_traces_do_not_matter() -> None:
     whole = [(1, 7, 20_000, "google.com", FAILED, 3), (1, 7, 20_001, "google.com", SIGNED, 5)]
     parts = [whole[1], (1, 7, 20_000, "yahoo.com", FAILED, 1), (1, 7, 20_000, "google.com", FAILED, 2)]
 
-    one, other = (mail_of(traces, recent_from=20_001)[1].addresses[7] for traces in (whole, parts))
+    one, other = (look_of(counted(traces, recent_from=20_001), 1, 7) for traces in (whole, parts))
 
-    assert (one.total, one.recent, one.days, one.evidence) == (other.total, other.recent, other.days, other.evidence)
-    assert one.signed_reporters == other.signed_reporters == 1
+    assert one == other
+    assert one.signed_reporters == 1
 
 
-def test_a_record_of_no_messages_is_seen_but_shows_no_signature() -> None:
-    look = mail_of([(1, 7, 20_000, "google.com", SIGNED, 0)], recent_from=20_000)[1].addresses[7]
+def test_a_record_of_no_messages_is_seen() -> None:
+    look = look_of(counted([(1, 7, 20_000, "google.com", SIGNED, 0)], recent_from=20_000), 1, 7)
 
     assert (look.days, look.signed_reporters, look.total.messages) == (1, 0, 0)
+
+
+def test_no_mail_has_no_senders() -> None:
+    mail = counted([], recent_from=20_000)
+
+    assert (mail.senders, mail.wholes, mail.looks) == ([], [], [])
 
 
 def test_each_mark_of_the_store_is_a_fact_of_the_rules() -> None:

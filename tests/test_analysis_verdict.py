@@ -2,7 +2,9 @@
 
 import pytest
 
-from analysis.verdict import RULES, VERDICTS, Elsewhere, Evidence, Stream, contradiction, judge
+from analysis.contradiction import contradiction
+from analysis.streams import Elsewhere, Evidence, Stream
+from analysis.verdict import RULES, VERDICTS, judge
 
 
 def stream(key: str = "net:192.0.2.0/24", messages: int = 20, **facts: object) -> Stream:

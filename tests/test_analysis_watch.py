@@ -16,7 +16,8 @@ from analysis.watch import watch_silences
 from sekisho import standings
 from sekisho.watch import keep_watch
 from settings import Settings
-from store import ledger, office
+from store import complaints, ledger, office
+from store.decisions import Actor
 from store.engine import open_store, writing
 from store.events import FoundEvent, Reconciled
 from store.packing import Report
@@ -248,6 +249,63 @@ def test_a_step_that_the_evidence_allows_is_due_until_it_was_taken(store_url: st
     publish(store_url, DOMAIN, NONE, at=at(TODAY + 1))
     night(store_url, TODAY + 1)
     assert "step-due" not in found(store_url)
+
+
+def complain(url: str, day: int, note: str) -> None:
+    """Write a complaint down, as `sekisho complaint` does; an empty note withdraws those that count."""
+    engine = open_store(url)
+    with writing(engine) as connection:
+        domain_id, actor = office.domain_id_of(connection, DOMAIN), Actor("staff", at(day))
+        if note:
+            complaints.record(connection, domain_id, note, actor=actor)
+        else:
+            complaints.withdraw(connection, domain_id, "a filter at the client", actor=actor)
+    engine.dispose()
+
+
+def test_a_complaint_is_an_incident_for_as_long_as_it_keeps_the_domain_from_reject(store_url: str) -> None:
+    fill(store_url, daily(range(TODAY - 40, TODAY), steady), customers=CUSTOMERS, senders=NAMES)
+    publish(store_url, DOMAIN, QUARANTINE, at=at(TODAY - 60))
+    complain(store_url, TODAY - 3, "Invoices are missing, says a client")
+    complain(store_url, TODAY, "Orders are missing too")
+
+    night(store_url)
+    told = found(store_url)["complaint"]
+    assert (told.severity, words(told), told.advice.words("ja")) == (
+        "incident",
+        "On 2026-09-04 the customer said that wanted mail did not arrive: Orders are missing too",
+        "原因をご確認ください。DMARCが原因でなければ申告を取り下げてください(「sekisho complaint --withdraw」)。"
+        "DMARCが原因の場合は修正のうえ、申告のない期間が30日必要です。",
+    )
+
+    assert night(store_url, TODAY + 30, with_standings=False).closed == 0, "G4 counts it for 30 whole days"
+    night(store_url, TODAY + 31, with_standings=False)
+    assert "complaint" not in found(store_url)
+
+
+def test_a_complaint_is_over_when_it_is_withdrawn(store_url: str) -> None:
+    fill(store_url, daily(range(TODAY - 40, TODAY), steady), customers=CUSTOMERS, senders=NAMES)
+    complain(store_url, TODAY - 3, "Invoices are missing, says a client")
+    night(store_url)
+    assert "complaint" in found(store_url)
+
+    complain(store_url, TODAY, "")
+    night(store_url, TODAY + 1)
+
+    assert "complaint" not in found(store_url)
+
+
+def test_a_complaint_is_over_when_the_domain_stepped_down_after_it(store_url: str) -> None:
+    fill(store_url, daily(range(TODAY - 40, TODAY), steady), customers=CUSTOMERS, senders=NAMES)
+    publish(store_url, DOMAIN, QUARANTINE, at=at(TODAY - 60))
+    complain(store_url, TODAY - 3, "Invoices are missing, says a client")
+    night(store_url)
+    assert "complaint" in found(store_url)
+
+    publish(store_url, DOMAIN, NONE, at=at(TODAY + 1))
+    night(store_url, TODAY + 1)
+
+    assert "complaint" not in found(store_url)
 
 
 def test_a_record_that_changed_is_news_for_a_week(store_url: str) -> None:

@@ -1,12 +1,14 @@
 """The real server in a real Chromium: the numbers, the clicks, the way in and out, and nothing from elsewhere."""
 
+import re
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from screen_store import HOSTILE, PASSWORD
-from servers_chromium import Dashboard, idle, log_in
+from servers_chromium import Dashboard, click_at, drawn, idle, log_in
 from store_builder import ask
 
 from analysis import domain as domain_analysis
@@ -30,10 +32,7 @@ def click_row(page: Page, number: int) -> None:
     """Click the second column of a row of the work queue: the table is a canvas."""
     box = page.get_by_test_id("stDataFrame").first.locator("canvas").first.bounding_box()
     assert box is not None
-    x, y = box["x"] + 200, box["y"] + HEAD_PIXELS + ROW_PIXELS * number + ROW_PIXELS // 2
-    page.mouse.move(x, y, steps=5)
-    page.wait_for_timeout(300)
-    page.mouse.click(x, y)
+    click_at(page, box["x"] + 200, box["y"] + HEAD_PIXELS + ROW_PIXELS * number + ROW_PIXELS // 2)
 
 
 def domain_page(dashboard: Dashboard, name: str, days: int) -> DomainPage:
@@ -201,9 +200,7 @@ def test_a_report_opens_by_a_click_and_by_its_address(page: Page, dashboard: Das
     box = page.get_by_test_id("stDataFrame").first.locator("canvas").first.bounding_box()
     assert box is not None
 
-    page.mouse.move(box["x"] + 60, box["y"] + 52, steps=5)
-    page.wait_for_timeout(300)
-    page.mouse.click(box["x"] + 60, box["y"] + 52)
+    click_at(page, box["x"] + 60, box["y"] + 52)
     heading = page.get_by_role("heading", name="Report of Forged")
     expect(heading).to_be_visible()
     page.reload()
@@ -212,6 +209,38 @@ def test_a_report_opens_by_a_click_and_by_its_address(page: Page, dashboard: Das
 
     expect(heading).to_have_count(0)
     assert [row[0] for row in cells(page)] == ["Forged"]
+
+
+def contrast(page: Page, selector: str) -> float:
+    """How far an element's words stand out from its ground (WCAG 2.2, relative luminance and contrast ratio)."""
+    colours = page.locator(selector).first.evaluate(
+        "each => [getComputedStyle(each.querySelector('p') || each).color, getComputedStyle(each).backgroundColor]"
+    )
+    lights = sorted(luminance(*map(int, re.findall(r"[0-9]+", colour)[:3])) for colour in colours)
+    return (lights[1] + 0.05) / (lights[0] + 0.05)
+
+
+def luminance(*channels: int) -> float:
+    linear = [c / 12.92 if (c := each / 255) <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for each in channels]
+    return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_words_of_the_main_button_stand_out(
+    page: Page, dashboard: Dashboard, scheme: Literal["light", "dark"]
+) -> None:
+    button = "[data-testid=stBaseButton-primary]"
+    page.emulate_media(color_scheme=scheme)
+    log_in(page, dashboard.url, "staff")
+    page.goto(f"{dashboard.url}/check")
+    idle(page)
+
+    resting = contrast(page, button)
+    page.locator(button).first.hover()
+    drawn(page)
+
+    assert resting >= 4.5
+    assert contrast(page, button) >= 4.5
 
 
 def test_a_printed_domain_page_is_whole_and_without_controls(page: Page, dashboard: Dashboard) -> None:

@@ -98,7 +98,9 @@ def test_what_is_over_is_kept_with_its_end(filled: str, open_screen: OpenScreen)
         ({"find": "p=none"}, ["**Record changed** shop.example.jp · Sakura"]),
     ],
 )
-def test_the_address_filters(filled: str, open_screen: OpenScreen, query: dict[str, str], expected: list[str]) -> None:
+def test_the_address_chooses_which_events_are_listed(
+    filled: str, open_screen: OpenScreen, query: dict[str, str], expected: list[str]
+) -> None:
     assert kinds(open_screen(filled, "staff", "events", **query)) == expected
 
 

@@ -49,6 +49,24 @@ SHOWN = """() => {
     copy.querySelectorAll("textarea, input, script, style").forEach(each => each.remove());
     return copy.textContent;
 }"""
+FOLDED = "[data-testid=stExpander] details:not([open])"
+UNFILLED = "[data-testid=stExpanderDetails]:not(:has([data-testid=stElementContainer]))"
+UNFOLD = f"""() => {{
+    const closed = [...document.querySelectorAll("{FOLDED} > summary")];
+    closed.forEach(each => each.click());
+    return closed.length;
+}}"""
+# By how many pixels the page and its body are wider than what is seen of them, once they have followed a new width:
+# charts and tables do so some frames later, here within three seconds.
+OVERFLOW = """() => new Promise(done => {
+    let frames = 0;
+    const look = () => {
+        const parts = [document.documentElement, ...document.querySelectorAll("[data-testid=stMain]")];
+        const over = parts.map(each => Math.max(0, each.scrollWidth - each.clientWidth));
+        return over.some(Boolean) && (frames += 1) < 180 ? requestAnimationFrame(look) : done(over);
+    };
+    requestAnimationFrame(() => requestAnimationFrame(look));
+})"""
 # Where a payload has to be seen, so that a page which has nothing to show is no proof.
 SHOWING = [
     ("events", {"state": "all"}),
@@ -82,13 +100,18 @@ class Watched:
         idle(self.page)
         expect(self.page.locator("[data-testid=stSkeleton]:visible")).to_have_count(0, timeout=30_000)
 
+    def unfold(self) -> None:
+        """Open every fold at once, those inside others too, and wait for what the server has to draw in them."""
+        while self.page.evaluate(UNFOLD):
+            expect(self.page.locator(FOLDED)).to_have_count(0)
+            expect(self.page.locator(UNFILLED)).to_have_count(0)
+            idle(self.page)
+
     def downloads(self) -> Iterator[tuple[str, bytes]]:
         """Every file that the page offers, with its name; what is folded is opened first."""
-        for fold in self.page.locator("[data-testid=stExpander] summary").all():
-            fold.click()
+        self.unfold()
         # A button with a help text is in the page twice: the second, for touch screens, is seen only there.
         buttons = self.page.locator("[data-testid=stDownloadButton] button:visible")
-        self.page.wait_for_timeout(300)
         for place in range(buttons.count()):
             with self.page.expect_download() as download:
                 buttons.nth(place).click()
@@ -128,14 +151,6 @@ def _tab(context: BrowserContext, url: str) -> tuple[Page, list[str]]:
     return page, strange
 
 
-def overflow(page: Page) -> list[int]:
-    """By how many pixels the page and its body are wider than what is seen of them."""
-    return page.evaluate(
-        "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')]"
-        ".map(each => Math.max(0, each.scrollWidth - each.clientWidth))"
-    )
-
-
 def called(part: str | dict[str, str]) -> str:
     """The name of a page in the test's own name."""
     return part if isinstance(part, str) else urlencode(part)[:70]
@@ -145,10 +160,9 @@ def called(part: str | dict[str, str]) -> str:
 def test_no_view_obeys_what_strangers_wrote(watched: Watched, path: str, query: dict[str, str]) -> None:
     watched.look(path, query)
     page = watched.page
-    wide = overflow(page)
+    wide = page.evaluate(OVERFLOW)
     page.set_viewport_size({"width": 900, "height": 900})
-    page.wait_for_timeout(300)
-    narrow = overflow(page)
+    narrow = page.evaluate(OVERFLOW)
     page.set_viewport_size({"width": 1400, "height": 900})
     files = list(watched.downloads())
 

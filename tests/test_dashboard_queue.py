@@ -9,7 +9,7 @@ from screen_store import add_people, fill_store
 from screen_words import figures, rows, words
 from servers_screens import NOW, TODAY, OpenScreen
 
-from analysis.gates import NO_CONSENT, WEAKEST, say
+from analysis.gate_words import NO_CONSENT, WEAKEST, say
 from analysis.queue import QueueRow, State
 from analysis.rates import PassRate
 from analysis.stages import Stage

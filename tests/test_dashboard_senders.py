@@ -59,8 +59,16 @@ def gate(url: str, name: str, wanted: str) -> str:
     return next(each.state for each in advice.gates if each.id == wanted)
 
 
+def open_form(app: AppTest, sender: str) -> None:
+    """Open a sender's form, where it is not open yet."""
+    if f"decide_{key_of(sender)}" not in app.session_state or not app.session_state[f"decide_{key_of(sender)}"]:
+        app.session_state[f"decide_{key_of(sender)}"] = True
+        app.run()
+
+
 def press(app: AppTest, button: str, sender: str, note: str) -> AppTest:
-    """Write a note and press one of a sender's buttons."""
+    """Open a sender's form, write a note and press one of its buttons."""
+    open_form(app, sender)
     app.text_input(key=f"note_{key_of(sender)}").set_value(note)
     app.button(key=f"{button}_{key_of(sender)}").click().run()
     assert not app.exception
@@ -188,6 +196,7 @@ def test_a_customer_sees_a_decision_without_its_note(filled: str, open_screen: O
 
 def test_a_session_that_ended_decides_nothing(filled: str, open_screen: OpenScreen) -> None:
     app = open_screen(filled, "staff", "domain", domain=SHOP, tab="senders")
+    open_form(app, CLOUD)
     token = session.read_token()
     assert token is not None
     end(filled, token, NOW)

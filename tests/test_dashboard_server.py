@@ -7,8 +7,9 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from ports import free_port
 from screen_store import PASSWORD, add_people
-from servers_chromium import COMMAND, Dashboard, environment_of, free_port, serving
+from servers_chromium import COMMAND, Dashboard, environment_of, serving
 from store_builder import ask as ask_store
 from web_client import ask, cookie_of, post_login
 

@@ -35,7 +35,7 @@ def test_there_is_a_mailbox_for_each_kind_of_provider() -> None:
     assert text.count("[[mailbox]]") == 5
 
 
-def test_its_commands_exist() -> None:
+def test_every_command_that_the_page_names_exists() -> None:
     named = set(re.findall(r"sekisho ((?:[a-z]+)(?: [a-z]+)?)", "\n".join(re.findall(r"`(sekisho [^`]+)`", PAGE))))
     known = set()
     for name in GROUPS:

@@ -39,7 +39,7 @@ PLACES = {
     "streamlit": ("dashboard/",),
     "dns": ("ingest/resolver.py",),
     "dkim": ("ingest/dkim_check.py",),
-    "imapclient": ("ingest/mailbox.py", "ingest/imap_session.py"),
+    "imapclient": ("ingest/imap_client.py", "ingest/mailbox.py", "ingest/mailbox_filing.py"),
     "sqlalchemy": ("store/", "analysis/", "ingest/", "sekisho/"),
     "alembic": ("store/",),
 }
@@ -132,6 +132,26 @@ def test_every_type_is_right() -> None:
     tool("mypy")
 
 
+# What scripts/messages collects from.
+TRANSLATES = {"_", "later", "text"}
+
+
+def test_no_text_is_translated_inside_a_formatted_string() -> None:
+    """There the collector of texts does not see it on Python 3.11, and it would stay in English."""
+    found = [
+        f"{name} line {call.lineno}"
+        for room in ARROWS
+        for name in rooms(room)
+        for formatted in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8")))
+        if isinstance(formatted, ast.JoinedStr)
+        for call in ast.walk(formatted)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in TRANSLATES
+        if any(isinstance(word, ast.Constant) for word in call.args)
+    ]
+
+    assert found == []
+
+
 def test_the_screen_starts_without_the_parser() -> None:
     program = "import sys, dashboard, analysis; print([name for name in ('parsedmarc', 'dns') if name in sys.modules])"
 
@@ -162,8 +182,9 @@ def commands() -> Iterator[str]:
             yield name
 
 
-def test_every_command_stands_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", ["README.md", "README.ja.md"])
+def test_every_command_stands_in_the_readme(file: str) -> None:
+    readme = (ROOT / file).read_text(encoding="utf-8")
 
     assert [name for name in commands() if f"sekisho {name}" not in readme] == []
 

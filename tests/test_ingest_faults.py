@@ -18,8 +18,10 @@ pytestmark = pytest.mark.requires_dovecot
 numbers = count(1)
 MAILS = (report_mail(1, messages=3), MAIL, report_mail(2, messages=4), report_mail(3, messages=5))
 FOLDER = "日報/DMARC"
-IN_FOLDER: dict[str, object] = {
-    "folders": (FOLDER,),
+IN_FOLDER: dict[str, object] = {"folders": (FOLDER,)}
+# For a run whose connection breaks; one without faults has time, however busy the machine is.
+IMPATIENT: dict[str, object] = {
+    **IN_FOLDER,
     "seconds_of_silence": 0.5,
     "seconds_per_command": 1.0,
     "seconds_to_connect": 0.5,
@@ -93,7 +95,9 @@ def assert_as_without_faults(dovecot: Dovecot, user: str, url: str) -> None:
     assert asked(url, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_without_faults(dovecot: Dovecot, user: str, sqlite_url: str) -> None:
+def test_a_run_without_faults_leaves_what_every_faulty_one_is_compared_with(
+    dovecot: Dovecot, user: str, sqlite_url: str
+) -> None:
     outcome = run_one(chosen(sqlite_url, mailbox(dovecot.port, user, **IN_FOLDER)))
 
     assert outcome.ended == "done"
@@ -110,7 +114,7 @@ def test_a_connection_that_breaks_at_any_step_changes_no_result(
 
     with FaultProxy(dovecot.port, [fault]) as proxy:
         started = time.monotonic()
-        broken = runs.run(sqlite_url, proxy.port, user, **IN_FOLDER)
+        broken = runs.run(sqlite_url, proxy.port, user, **IMPATIENT)
         took = time.monotonic() - started
     again = runs.run(sqlite_url, dovecot.port, user, **IN_FOLDER)
 
@@ -129,7 +133,7 @@ def test_a_tls_connection_that_breaks_changes_no_result(
     tls = {"security": "tls", "host": "localhost", "ca_file": dovecot.certificates.authority}
 
     with FaultProxy(dovecot.tls_port, [fault]) as proxy:
-        broken = runs.run(sqlite_url, proxy.port, user, **IN_FOLDER, **tls)
+        broken = runs.run(sqlite_url, proxy.port, user, **IMPATIENT, **tls)
     again = runs.run(sqlite_url, dovecot.port, user, **IN_FOLDER)
 
     assert proxy.acted
@@ -145,7 +149,7 @@ def test_a_run_that_is_killed_at_any_step_changes_no_result(
 
     with FaultProxy(dovecot.port, [Fault("hang", direction, line, nth=nth)]) as proxy:
         runs.start(sqlite_url, proxy.port, user, **IN_FOLDER)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not proxy.acted and time.monotonic() < until:
             time.sleep(0.005)
         killed = runs.kill()

@@ -10,8 +10,9 @@ from servers_dovecot import MAIL
 
 from ingest.credentials import Secret
 from ingest.imap_session import ImapSession
-from ingest.mailbox import MailboxSession, Move
+from ingest.mailbox import MailboxSession
 from ingest.mailbox_check import check_mailbox
+from ingest.mailbox_filing import Move
 from ingest.mailbox_options import Mailbox
 from ingest.reading import Message
 

@@ -3,7 +3,7 @@
 import json
 import os
 import random
-import signal
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_runs import ForkedRuns
 from servers_ingest import Ingest, ingest_into, message
 from sqlalchemy import Engine, Table, select
 from xml_reports import BEGIN, END, NOON, record, report
@@ -329,28 +330,28 @@ def start_ingest(url: str, folder: Path, script: Path, **environment: str) -> su
 def test_kill_9_in_a_loop_during_an_ingest_of_1000_files_changes_no_total(
     sqlite_url: str, tmp_path: Path, sqlite_template: Path
 ) -> None:
-    folder, script = tmp_path / "files", tmp_path / "run.py"
+    folder = tmp_path / "files"
     folder.mkdir()
-    texts = many_reports(1_000)
-    for number, text in enumerate(texts):
+    for number, text in enumerate(many_reports(1_000)):
         (folder / f"{number:04}.xml").write_text(text)
-    undisturbed = f"sqlite:///{tmp_path / 'undisturbed.sqlite3'}"
-    upgrade(undisturbed)
-    ingest_into(undisturbed, *(message(text, "x") for text in texts), workers=2)
+    undisturbed = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'undisturbed.sqlite3')}"
     chance = random.Random(11)
 
-    kills = 0
-    for _ in range(25):
-        run = start_ingest(sqlite_url, folder, script)
-        try:
-            run.wait(timeout=chance.uniform(0.7, 1.8))
-        except subprocess.TimeoutExpired:
-            os.killpg(run.pid, signal.SIGKILL)
-            kills += 1
-        run.wait()
-    assert start_ingest(sqlite_url, folder, script).wait() == 0
+    with ForkedRuns() as runs:
+        started = time.monotonic()
+        runs.start_folder(undisturbed, folder, workers=2)
+        assert runs.finish() == 0
+        lasts = time.monotonic() - started
+        kills = between = 0
+        for _ in range(25):
+            runs.start_folder(sqlite_url, folder, workers=2)
+            time.sleep(chance.uniform(0, lasts / 5))
+            kills += runs.kill()
+            between += 0 < len(rows(sqlite_url, schema.report, "id")) < 1_000
+        runs.start_folder(sqlite_url, folder, workers=2)
+        assert runs.finish() == 0
 
-    assert kills >= 10
+    assert (kills >= 10, between >= 5) == (True, True)
     assert counted(sqlite_url) == counted(undisturbed)
     assert counted(sqlite_url).reports == 1_000
 

@@ -1,10 +1,12 @@
 """`sekisho advise`, `sekisho consent`, `sekisho replay` and the list of domains, as programs."""
 
+import csv
 import json
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,6 +141,21 @@ def test_a_record_that_names_no_address_is_drafted_with_that_of_the_settings(
     publish(sqlite_url, "example.jp", record, at=int(time.time()))
 
     assert answered(sqlite_url, "advise", "example.jp")["record_next"] == drafted
+
+
+def test_the_files_draft_the_same_record_as_the_advice(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEKISHO_REPORT_ADDRESS", "reports@example.net")
+    fill(sqlite_url, [], customers={"Shop": ["example.jp"]})
+    publish(sqlite_url, "example.jp", None, at=int(time.time()))
+
+    sekisho(sqlite_url, "export", "Shop", "--headers", "names", "--out", str(tmp_path))
+    (summary,) = tmp_path.rglob("*summary.csv")
+    with summary.open(encoding="utf-8-sig", newline="") as file:
+        assert [row["record_next"] for row in csv.DictReader(file)] == [
+            "v=DMARC1; p=none; rua=mailto:reports@example.net"
+        ]
 
 
 def test_a_replay_names_its_policy_period_and_limits(url: str) -> None:

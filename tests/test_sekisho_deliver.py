@@ -55,11 +55,13 @@ def test_a_folder_gets_each_customers_files_once(store_url: str, tmp_path: Path)
     fill_two(store_url)
     options = chosen(store_url, folder=str(tmp_path / "out"), report=True)
 
-    first = deliver(options, now=THIRD)
+    told: list[tuple[int, int]] = []
+    first = deliver(options, now=THIRD, advance=lambda more, of: told.append((more, of)))
     made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
     second = deliver(options, now=THIRD + DAY_SECONDS)
 
     assert (first, second) == (Outcome(done=4), Outcome())
+    assert told == [(1, 4)] * 4
     assert {path.parent.name for path in made} == {"sakura", "tanaka"}
     assert len(made) == 2 * 9
     pdf = tmp_path / "out" / "sakura" / "dmarc_sakura_2026-10-01_2026-10-31_report.pdf"
@@ -129,7 +131,7 @@ def test_what_is_refused_for_good_has_failed_until_somebody_asks_again(
 def ask_again(url: str) -> None:
     engine = open_store(url)
     with writing(engine) as connection:
-        deliveries.again(connection, 1)
+        deliveries.again(connection, 1, now=THIRD + DAY_SECONDS)
     engine.dispose()
 
 

@@ -11,7 +11,7 @@ from store_builder import ask, fill
 
 from analysis import health
 from sekisho import digest, nightly, status
-from sekisho.digest import Delivery, tell
+from sekisho.digest import Delivery, Refusing, tell
 from settings import Dashboard, Notify, Settings
 from store import events, office
 from store.engine import open_store, writing
@@ -96,7 +96,8 @@ def test_an_address_that_refuses_gets_the_same_text_the_next_night_and_others_no
     with check_server() as good, check_server(answer=503) as bad:
         options = chosen(url, f"{address(good)} {address(bad)}")
         assert tell(options, now=NIGHT) == Delivery(1, ("staff address 2 (json)",), ())
-        assert ask(url, lambda link: digest.refusing(link, options)) == 1
+        refusing = ask(url, lambda link: digest.refusing(link, options))
+        assert refusing == (Refusing("staff address 2 (json)", 1, NIGHT, 1),)
         port = int(bad.address.rpartition(":")[2])
         happened(url, "example.jp", "example.com", now=NIGHT + DAY)
         assert tell(options, now=NIGHT + DAY) == Delivery(1, ("staff address 2 (json)",), ())
@@ -112,7 +113,7 @@ def test_an_address_that_refuses_gets_the_same_text_the_next_night_and_others_no
         "Sekisho: incidents: 1, new events: 1",
         "Sekisho: incidents: 1, new events: 1",
     ]
-    assert ask(url, lambda link: digest.refusing(link, options)) == 0
+    assert ask(url, lambda link: digest.refusing(link, options)) == ()
 
 
 def test_a_night_succeeds_and_status_says_who_did_not_take_the_digest(
@@ -131,10 +132,38 @@ def test_a_night_succeeds_and_status_says_who_did_not_take_the_digest(
     assert lines == ["digest: done in 0 s: sent 0; not taken by staff address 1 (json): tried again the next night"]
     found = ask(url, lambda link: status.read_status(link, options, now=NIGHT))
     assert health.Finding("digest-refused", number=1) in found.health.problems
+    status._print(found)
+    assert (
+        "\naddress staff address 1 (json): waiting 1, since 2027-01-15 08:00Z, attempts 1\n" in capsys.readouterr().out
+    )
     logged = "".join(record.getMessage() for record in caplog.records if not record.name.startswith("urllib3"))
     assert "canary" not in logged + capsys.readouterr().err
     stored = ask(url, lambda link: str(link.execute(select(digest_table)).all()))
     assert "canary" not in stored
+
+
+def test_what_an_address_refused_goes_to_the_one_written_in_its_place_and_to_nobody_else(url: str) -> None:
+    """A mended token makes another address; the events in that digest count as told, so that it must not be lost."""
+    happened(url, "example.jp")
+
+    with check_server() as good, check_server(answer=403) as bad, check_server() as mended, check_server() as sakura:
+        old = chosen(url, f"{address(good)} {address(bad, 'old-token')}")
+        assert tell(old, now=NIGHT).sent == 1
+        new = chosen(url, f"{address(mended, 'new-token')} {address(good)}", f"Sakura = {address(sakura)}")
+        assert [tell(new, now=NIGHT + night * DAY).sent for night in (1, 2)] == [2, 0]
+
+    assert told(mended) == told(good)
+    assert [title for title, _ in told(sakura)] == ["関所: 障害1件、新しいお知らせ1件"]
+
+
+def test_an_address_that_comes_weeks_later_hears_nothing_of_what_another_one_refused(url: str) -> None:
+    happened(url, "example.jp")
+
+    with check_server(answer=403) as bad, check_server() as late:
+        tell(chosen(url, address(bad)), now=NIGHT)
+        sent = tell(chosen(url, address(late)), now=NIGHT + 15 * DAY).sent
+
+    assert (sent, [title for title, _ in told(late)]) == (1, ["Sekisho: all is quiet"])
 
 
 def test_a_customer_gets_its_own_events_in_its_language_without_the_advice_for_staff(url: str) -> None:

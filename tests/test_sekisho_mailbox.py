@@ -128,6 +128,33 @@ def test_a_mail_that_is_read_again_after_a_fix_leaves_the_quarantine_and_then_it
     assert contents(dovecot, user, "DMARC/Processed") == [report_mail(1)]
 
 
+def test_a_mail_put_aside_that_is_read_again_stays_there_and_is_filed_by_the_night_after_it_was_moved_back(
+    dovecot: Dovecot, user: str, sekisho: Sekisho, tmp_path: Path, sqlite_url: str
+) -> None:
+    deliver(dovecot, user, report_mail(1, messages=5))
+    configure(tmp_path, "reports", dovecot.port, user)
+    settings = (tmp_path / "sekisho.toml").read_text()
+    (tmp_path / "sekisho.toml").write_text(f"{settings}[limits]\ninflated_bytes = 100\n")
+    for _ in range(3):
+        sekisho("ingest")
+    assert contents(dovecot, user, "DMARC/Quarantine") == [report_mail(1, messages=5)]
+    (tmp_path / "sekisho.toml").write_text(settings)
+
+    retried = sekisho("quarantine", "retry")
+    second = sekisho("ingest")
+
+    assert retried.stdout == "1 tried, 0 still in quarantine\n"
+    assert second.stdout.startswith("reports: done, messages 0: ")
+    assert contents(dovecot, user, "DMARC/Quarantine") == [report_mail(1, messages=5)]
+    (mail,) = dovecot.maildir(user, "DMARC/Quarantine").glob("[cn]*/*,S=*")
+    mail.unlink()
+    deliver(dovecot, user, report_mail(1, messages=5))
+    sekisho("ingest")
+    assert contents(dovecot, user, "DMARC/Processed") == [report_mail(1, messages=5)]
+    assert asked(sqlite_url, "SELECT state FROM message ORDER BY id") == [("stored",), ("duplicate",)]
+    assert asked(sqlite_url, "SELECT sum(messages) FROM traffic") == [(5,)]
+
+
 # ---------------------------------------------------------------------- sekisho mailbox
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import store_builder
 from ports import free_port
 from servers_dovecot import PASSWORD, Dovecot
 from xml_reports import record, report
@@ -213,8 +214,7 @@ def wrong_host(folder: Path) -> Tried:
 
 
 def with_mail(folder: Path) -> None:
-    (folder / "report.xml").write_text(report(record()))
-    sekisho(folder, "ingest", "report.xml")
+    store_builder.fill(f"sqlite:///{folder}/sekisho.sqlite3", [store_builder.report("example.jp", 20_000)])
 
 
 def unknown_domain(_: Path) -> Tried:
@@ -343,7 +343,7 @@ def make(folder: Path, tried: Tried) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **tried.variables}
     command = [SEKISHO, *tried.words]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, preexec_fn=less, timeout=60
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, preexec_fn=less, timeout=300
     )
 
 

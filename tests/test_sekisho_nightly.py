@@ -148,8 +148,8 @@ def test_a_night_beside_an_ingest_by_hand_does_what_it_can(sqlite_url: str) -> N
 
     lines = done.stdout.splitlines()
     assert done.returncode == 75
-    assert lines[0] == "mailboxes: done in 0 s: none in the settings"
-    assert lines[1].startswith("lookups: later in 0 s: another run is working on")
+    assert re.fullmatch(r"mailboxes: done in \d+ s: none in the settings", lines[0])
+    assert re.match(r"lookups: later in \d+ s: another run is working on", lines[1])
     assert lines[-1].startswith("backup: done in")
 
 

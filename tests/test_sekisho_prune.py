@@ -45,7 +45,8 @@ def test_a_dry_run_says_what_would_go_and_the_run_says_what_went(sqlite_url: str
     done = prune(sqlite_url, options, tmp_path)
 
     assert json.loads(planned.stdout) == {
-        "originals": 0, "original_bytes": 0, "reports": 1, "records": 1, "rollup_rows": 0, "audit_rows": 0
+        "originals": 0, "original_bytes": 0, "reports": 1, "records": 1, "rollup_rows": 0, "audit_rows": 0,
+        "events": 0, "digests": 0,
     }  # fmt: skip
     assert (kept, records(sqlite_url)) == (2, 1)
     assert (done.returncode, done.stderr) == (0, "")

@@ -56,6 +56,21 @@ def test_the_files_name_says_that_it_is_a_pdf(filled: str, tmp_path: Path) -> No
     assert out.read_bytes().startswith(b"%PDF-")
 
 
+def test_without_pango_a_pdf_is_refused_with_the_packages_to_install(filled: str, tmp_path: Path) -> None:
+    """The stand-in says what the real package says on a machine without the library."""
+    (tmp_path / "weasyprint.py").write_text("raise OSError(\"cannot load library 'libpango-1.0-0'\")\n")
+    words = ("report", "Sakura", "--month", "2026-10", "--out", str(tmp_path / "sakura.pdf"))
+    environment = {**os.environ, "SEKISHO_DATABASE_URL": filled, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, check=False, env=environment
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "sekisho: a PDF needs Pango and a Japanese font (Debian: apt-get install libpango-1.0-0 "
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

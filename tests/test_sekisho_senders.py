@@ -152,9 +152,17 @@ def test_what_cannot_be_done_is_said(url: str, words: tuple[str, ...], code: int
     assert complaint in done.stderr
 
 
+def test_days_without_mail_are_said_to_be_so(url: str) -> None:
+    done = sekisho(url, "senders", "example.jp", "--since", "2001-01-01", "--until", "2001-01-02")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "no mail of example.jp was reported in these days\n"
+
+
 def test_without_json_people_read_lines(url: str) -> None:
     done = sekisho(url, "senders", "example.jp", "--sources")
 
+    assert done.stdout.startswith("verdict     messages    passed  sender  [its key, for `sekisho decide`]\n")
     assert "candidate " in done.stdout
     assert "Does the customer use this service?" in done.stdout
     assert "54.240.11.3" in done.stdout

@@ -58,7 +58,7 @@ def test_one_domain_is_counted_alone_however_its_name_is_written(sqlite_url: str
     assert json.loads(done.stdout)["messages"] == 1204
 
 
-def test_people_get_a_table(sqlite_url: str) -> None:
+def test_without_json_the_totals_are_a_table_for_people(sqlite_url: str) -> None:
     fill_store(sqlite_url)
 
     done = totals(sqlite_url)

@@ -310,7 +310,7 @@ def test_settings_do_not_change() -> None:
         settings.limits.records = 3  # type: ignore[misc] # what the test is about
 
 
-def test_the_import_reads_nothing(folder: Path) -> None:
+def test_importing_the_settings_reads_neither_file_nor_environment(folder: Path) -> None:
     written(folder, "[broken")
     program = "import os, settings; os.environ['SEKISHO_NONSENSE'] = '1'; import settings; print('imported')"
 

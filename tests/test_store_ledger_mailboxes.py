@@ -16,6 +16,7 @@ from store.ledger import (
     put_aside,
     quarantine,
     record_message,
+    settled_by_gmail_id,
     start_run,
 )
 
@@ -113,3 +114,23 @@ def test_the_quarantine_says_where_in_which_mailbox_a_mail_lies(connection: Conn
     assert quarantine(connection) == (
         Quarantined(number, "night/9", A, 10, "truncated: x", 2, MIDNIGHT, "night", "INBOX", 7, 9),
     )
+
+
+def test_only_what_was_fetched_and_is_done_is_settled_by_its_number(connection: Connection) -> None:
+    first = keep(connection, 1, "stored", gmail_id=11, size=100)
+    keep(connection, 2, "duplicate", gmail_id=11, size=100)
+    keep(connection, 3, "quarantined", gmail_id=12, times=3)
+    keep(connection, 4, "quarantined", gmail_id=13, sha256=None)
+    other = keep(connection, 5, "not-a-report", gmail_id=14, size=7)
+    keep(connection, 6, "stored", gmail_id=15, mailbox="another")
+
+    found = settled_by_gmail_id(connection, "night", [*range(11, 16), *range(1_000, 2_500)])
+
+    assert found == {11: (first, 100), 14: (other, 7)}
+
+
+def test_a_message_keeps_its_number_when_it_is_written_again_without_it(connection: Connection) -> None:
+    keep(connection, 1, "quarantined", gmail_id=11)
+    again = keep(connection, 1, "stored")
+
+    assert settled_by_gmail_id(connection, "night", [11]) == {11: (again, 10)}

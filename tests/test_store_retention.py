@@ -19,13 +19,15 @@ from ingest.reclassify import reclassify
 from ingest.run import RunSummary
 from knowledge.tables import load_tables
 from settings import OwnInfrastructure, Retention, Settings
-from store import decisions, office, retention
+from store import decisions, digests, events, office, retention
 from store.check import findings
 from store.engine import AlreadyRunning, open_store, run_lock, writing
+from store.events import FoundEvent
 from store.retention import Cutoffs, Pruned, cutoffs, prune, would_prune
 from store.schema import (
     audit,
     auth_result,
+    event,
     original,
     override_reason,
     pruned,
@@ -275,9 +277,37 @@ def test_the_audit_trail_goes_by_age(store_url: str, engine: Engine) -> None:
     assert [row[5] for row in rows(engine, audit)["audit"]] == [str(NOW - DAY), str(NOW)]
 
 
+def told(engine: Engine) -> None:
+    """Events that ended long ago, yesterday and never, and a digest of each day, one of them not taken."""
+    names = ("long over", "just over", "open")
+    found = [FoundEvent(None, "reporter-silent", name, "change", {}) for name in names]
+    with writing(engine) as connection:
+        for night in range(3):
+            events.reconcile(connection, found[night:], now=NOW + (night - 4) * DAY)
+        for at in (NOW - 3 * DAY, NOW - DAY):
+            message = digests.Message(None, "title", "body", ())
+            digests.add(connection, message, ["taken", "refused"], now=at)
+            (_, taken) = digests.waiting(connection, ["taken", "refused"])[-2:]
+            digests.mark_sent(connection, taken.id, now=at)
+
+
+def test_events_that_are_over_and_digests_that_were_taken_go_by_age(store_url: str, engine: Engine) -> None:
+    told(engine)
+    assert count(engine, event) == 3
+
+    done = prune(store_url, replace(NOTHING, events=NOW - 2 * DAY))
+
+    assert done == Pruned(events=1, digests=1)
+    assert {row[3] for row in rows(engine, event)["event"]} == {"just over", "open"}
+    with engine.connect() as connection:
+        assert len(digests.waiting(connection, ["taken", "refused"])) == 2
+        assert digests.last_made(connection) == NOW - DAY
+
+
 def test_what_would_be_deleted_is_what_is_deleted(ingest: Ingest, engine: Engine, store_url: str) -> None:
     history(ingest)
-    before = Cutoffs(NEW, FIRST + 1, FIRST + 1, NOW)
+    told(engine)
+    before = Cutoffs(NEW, FIRST + 1, FIRST + 1, NOW, NOW)
     held = rows(engine, record_table, report_table, original, pruned, *ROLL_UPS)
 
     with engine.connect() as connection:
@@ -285,7 +315,7 @@ def test_what_would_be_deleted_is_what_is_deleted(ingest: Ingest, engine: Engine
 
     assert rows(engine, record_table, report_table, original, pruned, *ROLL_UPS) == held
     assert prune(store_url, before) == planned
-    assert planned.records == 3
+    assert (planned.records, planned.events, planned.digests) == (3, 2, 2)
 
 
 def test_nothing_goes_while_nothing_is_set(ingest: Ingest, engine: Engine, store_url: str) -> None:
@@ -300,7 +330,8 @@ def test_nothing_goes_while_nothing_is_set(ingest: Ingest, engine: Engine, store
 def test_the_settings_are_days_back_from_today() -> None:
     keep = Retention(originals_days=30, records_days=90, rollups_days=400, audit_days=1)
 
-    assert cutoffs(keep, now=1_000 * DAY + 5) == Cutoffs(970 * DAY + 5, 910, 600, 999 * DAY + 5)
+    assert cutoffs(keep, now=1_000 * DAY + 5) == Cutoffs(970 * DAY + 5, 910, 600, 999 * DAY + 5, 900 * DAY + 5)
+    assert cutoffs(Retention(audit_days=1_000), now=2_000 * DAY) == Cutoffs(None, None, None, 1_000 * DAY, 1_000 * DAY)
 
 
 @pytest.mark.parametrize(

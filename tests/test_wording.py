@@ -33,7 +33,7 @@ def test_a_translation_has_the_places_of_its_sentence(language: str) -> None:
     assert wrong == []
 
 
-def test_japanese_is_not_english() -> None:
+def test_every_text_has_other_words_in_japanese_but_those_of_records_and_mails() -> None:
     """Only what stands in a record or a mail may be the same in both."""
     same = {key for key, words in entries("ja").items() if key == words}
 
