@@ -98,6 +98,7 @@ DMARC = [
      f"v=DMARC1; p=none; {RUA},mailto:b@example.jp"),
     (f"v=DMARC1; {RUA}; p=none", ["D22"], f"v=DMARC1; p=none; {RUA}"),
     (f"v=DMARC1; p=none; {RUA},https://example.jp/r", ["D23"], f"v=DMARC1; p=none; {RUA},https://example.jp/r"),
+    ("v=DMARC1; p=none; rua=mailto://dmarc@example.jp", ["D24"], f"v=DMARC1; p=none; {RUA}"),
     (f"v=DMARC1; p=none; {RUA},dmarc", ["D24"], f"v=DMARC1; p=none; {RUA}"),
     ("v=DMARC1; p=none; rua=dmarc", ["D24"], "v=DMARC1; p=none"),
     ("v=DMARC1; p=none; rua='mailto:dmarc@example.jp'", ["D24"], f"v=DMARC1; p=none; {RUA}"),

@@ -8,13 +8,13 @@ from analysis.records.spf_terms import is_about_addresses, is_valid, meant, term
 VALID = (
     "all|-all|include:_spf.example.com|exists:%{i}.example.jp|a|A|a:mail.example.jp|a/24|a/0|a/32|a//64|a//128|a/24//64"
     "|a:mail.example.jp/32//128|mx|mx/0|?mx:example.jp|ptr|ptr:example.jp|ip4:192.0.2.1|ip4:192.0.2.0/32|ip4:0.0.0.0/0"
-    "|ip6:2001:db8::/128|ip6:2001:db8::1|redirect=example.jp|exp=e.example.jp|x=y|x=|a:example.jp."
+    "|ip6:2001:db8::/128|ip6:2001:db8::1|redirect=example.jp|exp=e.example.jp|x=y|x=|a:example.jp.|include:%{d}"
 ).split("|")
 INVALID = (
     "all:x|all/24|all=|include|include:|include=example.jp|include:example|exists:example|exists=example.jp|a/33|a//129"
     "|a/33//64|a/24//129|a/|a:|a=|a=example.jp|a:x|a/24x|a/024|mx=|ptr/24|ptr:example.jp/24|ip4:192.0.2.1/33|ip4:192.0.2.1/"
     "|ip4:192.0.2.1/024|ip4:2001:db8::1|ip4=192.0.2.1|ip4|ip6:192.0.2.1|ip6:2001:db8::/129|ip6:fe80::1%eth0"
-    "|redirect:example.jp|-redirect=example.jp|redirect=|+exp=e.example.jp|exp=|+x=y|x:y|x|1"
+    "|redirect:example.jp|-redirect=example.jp|redirect=|+exp=e.example.jp|exp=|+x=y|x:y|x|1|include:.jp"
 ).split("|")
 
 

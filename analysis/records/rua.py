@@ -35,10 +35,12 @@ NO_COMMA = Rule("D25", _ERROR, later("Addresses in “%(tag)s” must be separat
 SIZE = Rule("D26", _INFO, later("The size limit “%(size)s” was removed in RFC 9989; reporters ignore it."))
 
 _ADDRESS = r"[^\s@,;!<>()]+@[^\s@,;!<>()/?:']+"
-_MAILTO = re.compile(rf"mailto:(?P<address>{_ADDRESS})(?P<query>\?[^\s,!]*)?(?P<size>![0-9]+[kmgt]?)?", re.IGNORECASE)
+_MAILTO = re.compile(
+    rf"mailto:(?!/)(?P<address>{_ADDRESS})(?P<query>\?[^\s,!]*)?(?P<size>![0-9]+[kmgt]?)?", re.IGNORECASE
+)
 _WITHOUT_MAILTO = re.compile(rf"['<]?(?:[a-z]{{0,8}}\s*[:=]\s*/*\s*)?['<]?(?P<address>{_ADDRESS})['>]*", re.IGNORECASE)
 _NAMED = re.compile(r"\brua\s*[:=]", re.IGNORECASE)
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+", re.IGNORECASE)
+_SCHEME = re.compile(r"(?!mailto:)[a-z][a-z0-9+.-]*://[^\s]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ _TERM = re.compile(
     r"(?P<qualifier>[+\-~?]?)(?P<name>[A-Za-z][A-Za-z0-9_.-]*)(?P<separator>[:=/]?)(?P<value>.*)", re.DOTALL
 )
 _MACRO = r"%\{[slodiphcrtvSLODIPHCRTV][0-9]*r?[.\-+,/_=]*\}|%%|%_|%-"
-_DOMAIN = re.compile(
-    rf"(?:[A-Za-z0-9_-]|{_MACRO}|(?<=[^.])\.(?!-))+(?:\.(?!-)[A-Za-z0-9-]*[A-Za-z][A-Za-z0-9-]*\.?|{_MACRO})"
-)
+# RFC 7208, section 7.1: a name ends with a top label, or with a macro, which may stand alone.
+_START = rf"(?:[A-Za-z0-9_-]|{_MACRO}|(?<=[^.])\.(?!-))"
+_DOMAIN = re.compile(rf"{_START}+\.(?!-)[A-Za-z0-9-]*[A-Za-z][A-Za-z0-9-]*\.?|{_START}*(?:{_MACRO})")
 _MACRO_STRING = re.compile(rf"(?:[!-$&-~]|{_MACRO})*")
 _CIDR = re.compile(r"(?:/(?P<four>0|[1-9][0-9]?))?(?://(?P<six>0|[1-9][0-9]{0,2}))?")
 _PREFIX = re.compile(r"/(0|[1-9][0-9]{0,2})")
