@@ -12,6 +12,7 @@
 Opening never creates a file. Nothing here knows what the tables mean.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -19,7 +20,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -296,17 +297,32 @@ def _sqlite_engine(path: Path, mode: str, pragmas: tuple[str, ...]) -> Engine:
 
 
 def require_sqlite_file(path: Path) -> None:
-    """Raise StoreMissing or StoreDamaged when `path` is not a file that begins as SQLite's format does."""
+    """Raise StoreMissing or StoreDamaged when `path` is not a file that SQLite takes for one of its own.
+
+    Never by opening the file ourselves: closing it again would take this process's locks away from SQLite, and another
+    program that leaves the store would then remove the journal under us (https://sqlite.org/howtocorrupt.html, 2.2).
+    """
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
+        size = path.stat().st_size
     except FileNotFoundError:
         raise _missing(path) from None
     except OSError as error:
         raise StoreError(f"cannot open {path}: {error.strerror}") from None
-    if head != b"SQLite format 3\x00":
-        found = "is empty" if not head else "does not begin as a SQLite file does"
+    if path.is_dir() or not os.access(path, os.R_OK):
+        raise StoreError(f"cannot open {path}: {os.strerror(errno.EISDIR if path.is_dir() else errno.EACCES)}")
+    if size == 0 or _is_foreign(path):
+        found = "does not begin as a SQLite file does" if size else "is empty"
         raise StoreDamaged(f"{path} is damaged ({found}): {RESTORE_ADVICE}")
+
+
+def _is_foreign(path: Path) -> bool:
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+    return False
 
 
 RESTORE_ADVICE = "nothing was changed; restore a copy with `sekisho db restore FILE`"

@@ -243,6 +243,12 @@ def test_the_words_of_the_main_button_stand_out(
     assert contrast(page, button) >= 4.5
 
 
+LAST_CHART_IS_WITHIN_THE_PAGE = """() => {
+    const last = [...document.querySelectorAll("[data-testid=stVegaLiteChart]")].at(-1).getBoundingClientRect();
+    return last.height > 0 && last.bottom + window.scrollY <= document.documentElement.scrollHeight;
+}"""
+
+
 def test_a_printed_domain_page_is_whole_and_without_controls(page: Page, dashboard: Dashboard) -> None:
     log_in(page, dashboard.url, "staff")
     page.goto(f"{dashboard.url}/domain?domain=shop.example.jp")
@@ -255,7 +261,4 @@ def test_a_printed_domain_page_is_whole_and_without_controls(page: Page, dashboa
     expect(shown).to_be_hidden()
     expect(page.get_by_test_id("stPopover")).to_be_hidden()
     expect(page.get_by_role("img", name="Stage: watching only (p=none), rung 1 of 5")).to_be_visible()
-    height = page.evaluate("document.documentElement.scrollHeight")
-    last = page.get_by_test_id("stVegaLiteChart").last.bounding_box()
-    assert last is not None
-    assert last["y"] + last["height"] <= height
+    page.wait_for_function(LAST_CHART_IS_WITHIN_THE_PAGE)

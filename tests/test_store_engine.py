@@ -21,9 +21,12 @@ from store.engine import (
     StoreOlder,
     StoreUnwritable,
     any_version,
+    has_journal,
     open_reader,
     open_store,
+    parse_url,
     run_lock,
+    store_path,
     writer_lock,
     writing,
 )
@@ -332,3 +335,23 @@ def test_a_killed_writer_loses_nothing_it_acknowledged_and_leaves_no_half_transa
         assert numbers[:acknowledged] == [(number, 2) for number in range(1, acknowledged + 1)]
         assert numbers[acknowledged:] in ([], [(acknowledged + 1, 2)])
         acknowledged = len(numbers)
+
+
+def test_another_program_that_leaves_does_not_take_the_journal_from_a_store_that_is_opened_again(
+    sqlite_url: str,
+) -> None:
+    path = store_path(parse_url(sqlite_url))
+    reader, writer = open_reader(sqlite_url), open_store(sqlite_url)
+    with reader.connect() as reading:
+        ask = "SELECT count(*) FROM customer"
+        assert reading.exec_driver_sql(ask).scalar() == 0
+        with writing(writer) as connection:
+            connection.exec_driver_sql("INSERT INTO customer (name, slug, created_at) VALUES ('a', 'a', 0)")
+
+        open_reader(sqlite_url).dispose()
+        code = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT 1 FROM customer'); c.close()"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+        assert has_journal(path)
+    reader.dispose()
+    writer.dispose()
