@@ -244,8 +244,8 @@ def test_the_words_of_the_main_button_stand_out(
 
 
 LAST_CHART_IS_WITHIN_THE_PAGE = """() => {
-    const last = [...document.querySelectorAll("[data-testid=stVegaLiteChart]")].at(-1).getBoundingClientRect();
-    return last.height > 0 && last.bottom + window.scrollY <= document.documentElement.scrollHeight;
+    const last = [...document.querySelectorAll("[data-testid=stVegaLiteChart]")].at(-1)?.getBoundingClientRect();
+    return last && last.height > 0 && last.bottom + window.scrollY <= document.documentElement.scrollHeight;
 }"""
 
 
