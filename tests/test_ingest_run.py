@@ -328,7 +328,7 @@ def start_ingest(url: str, folder: Path, script: Path, **environment: str) -> su
 
 @pytest.mark.slow
 def test_kill_9_in_a_loop_during_an_ingest_of_1000_files_changes_no_total(
-    sqlite_url: str, tmp_path: Path, sqlite_template: Path
+    tmp_path: Path, sqlite_template: Path
 ) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
@@ -343,17 +343,24 @@ def test_kill_9_in_a_loop_during_an_ingest_of_1000_files_changes_no_total(
         assert runs.finish() == 0
         lasts = time.monotonic() - started
         kills = between = 0
-        for _ in range(25):
-            runs.start_folder(sqlite_url, folder, workers=2)
-            time.sleep(chance.uniform(0, lasts / 5))
-            kills += runs.kill()
-            between += 0 < len(rows(sqlite_url, schema.report, "id")) < 1_000
-        runs.start_folder(sqlite_url, folder, workers=2)
-        assert runs.finish() == 0
+        # How far a run gets before its kill depends on the machine: new stores until enough kills fell within the work.
+        for number in range(20):
+            url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / f'killed{number}.sqlite3')}"
+            stored = 0
+            while stored < 1_000:
+                runs.start_folder(url, folder, workers=2)
+                time.sleep(chance.uniform(0, lasts * 0.8))
+                kills += runs.kill()
+                stored = len(rows(url, schema.report, "id"))
+                between += 0 < stored < 1_000
+            runs.start_folder(url, folder, workers=2)
+            assert runs.finish() == 0
+            assert counted(url) == counted(undisturbed)
+            assert counted(url).reports == 1_000
+            if kills >= 25 and between >= 5:
+                break
 
-    assert (kills >= 10, between >= 5) == (True, True)
-    assert counted(sqlite_url) == counted(undisturbed)
-    assert counted(sqlite_url).reports == 1_000
+    assert (kills >= 25, between >= 5) == (True, True)
 
 
 def test_the_host_s_time_zone_changes_nothing_in_the_store(tmp_path: Path) -> None:
