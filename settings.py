@@ -301,6 +301,12 @@ class Knowledge(BaseModel):
         None, description="TOML file whose receivers are added to the shipped reporters."
     )
 
+    @property
+    def files(self) -> dict[str, tuple[Path, ...]]:
+        """The files to be added, by the name of their table: the arguments of `knowledge.tables.load_tables`."""
+        named = {"senders": self.senders_file, "forwarders": self.forwarders_file, "reporters": self.reporters_file}
+        return {table: (path,) for table, path in named.items() if path}
+
 
 class Lookup(BaseModel):
     """How DNS is asked, and how much of a night that may take."""

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing.connection import wait
@@ -33,9 +33,7 @@ class Equipment:
     """What every process gets once: the store's address, and the files that extend the knowledge tables."""
 
     database_url: str
-    senders: tuple[Path, ...]
-    forwarders: tuple[Path, ...]
-    reporters: tuple[Path, ...]
+    knowledge_files: Mapping[str, tuple[Path, ...]]
 
 
 def begin(equipment: Equipment) -> None:
@@ -75,5 +73,4 @@ def _store() -> OpenStore:
 
 @cache
 def _tables() -> Tables:
-    files = _in_use[0]
-    return load_tables(senders=files.senders, forwarders=files.forwarders, reporters=files.reporters)
+    return load_tables(**_in_use[0].knowledge_files)

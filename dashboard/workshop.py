@@ -100,5 +100,5 @@ def opened() -> Iterator[None]:
 
 
 def _equipment() -> Equipment:
-    senders, forwarders, reporters = known.files()
-    return Equipment(session.settings_in_use().database_url, senders, forwarders, reporters)
+    chosen = session.settings_in_use()
+    return Equipment(chosen.database_url, chosen.knowledge.files)

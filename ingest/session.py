@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -27,22 +26,13 @@ from store.reports import ReportWriter
 
 def tables_of(settings: Settings) -> Tables:
     """The shipped knowledge with the extensions that the settings name."""
-    named = settings.knowledge
-    return load_tables(
-        senders=_given(named.senders_file),
-        forwarders=_given(named.forwarders_file),
-        reporters=_given(named.reporters_file),
-    )
+    return load_tables(**settings.knowledge.files)
 
 
 def namer_of(settings: Settings, tables: Tables) -> Namer:
     """Names senders by the tables and by the own infrastructure of the settings."""
     own = settings.own_infrastructure
     return Namer(tables, own_infrastructure(own.networks, own.hosts))
-
-
-def _given(path: Path | None) -> tuple[Path, ...]:
-    return (path,) if path else ()
 
 
 def ingest_messages(

@@ -308,8 +308,9 @@ def require_sqlite_file(path: Path) -> None:
         raise _missing(path) from None
     except OSError as error:
         raise StoreError(f"cannot open {path}: {error.strerror}") from None
-    if path.is_dir() or not os.access(path, os.R_OK):
-        raise StoreError(f"cannot open {path}: {os.strerror(errno.EISDIR if path.is_dir() else errno.EACCES)}")
+    refused = errno.EISDIR if path.is_dir() else 0 if os.access(path, os.R_OK) else errno.EACCES
+    if refused:
+        raise StoreError(f"cannot open {path}: {os.strerror(refused)}")
     if size == 0 or _is_foreign(path):
         found = "does not begin as a SQLite file does" if size else "is empty"
         raise StoreDamaged(f"{path} is damaged ({found}): {RESTORE_ADVICE}")

@@ -229,11 +229,3 @@ def _places(keys: Iterable[Key]) -> tuple[list[int], tuple[Key, ...]]:
 
 
 _DISPOSED = {"none": 4, "pass": 4, "quarantine": 5, "reject": 6, "unknown": 7}
-
-
-def pack(records: Iterable[Record], source: Callable[[str], SourceFacts]) -> PackedRecords:
-    """Records that are all at hand, as if the guard had counted them so."""
-    packing, found = Packing(source), tuple(records)
-    for start in range(0, len(found), CHUNK_RECORDS):
-        packing.add(found[start : start + CHUNK_RECORDS])
-    return packing.finish(len(found), sum(record.messages for record in found))

@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 
+from packed_records import pack
+
 from ingest.naming import Namer, sender_facts
 from knowledge.envelope import envelope_kind
 from knowledge.identify import name_sender
 from knowledge.tables import Tables, load_tables
 from store import ledger, office
 from store.engine import open_store, writing
-from store.packing import Report, pack
+from store.packing import Report
 from store.reports import ReportWriter
 from store.values import AuthResult, Policy, Reason, Record, Shape, SourceFacts
 

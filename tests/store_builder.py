@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TypeVar
 
+from packed_records import pack
 from sqlalchemy import Connection
 
 from knowledge.identify import SenderName
 from store import ledger, office
 from store.engine import open_reader, open_store, writing
-from store.packing import Report, pack
+from store.packing import Report
 from store.reports import ReportWriter
 from store.values import Policy, Record, Shape, SourceFacts
 

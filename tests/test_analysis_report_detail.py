@@ -1,12 +1,13 @@
 """The list of reports with its filters, and one report in full, on both databases."""
 
 import pytest
+from packed_records import pack
 from store_builder import DAY_SECONDS, NOW, ask, fill, line, report
 
 from analysis import frames, report_detail
 from analysis.frames import Period, ReportFilter, ReportRow, Scope
 from analysis.report_detail import ReportDetail, Word
-from store.packing import Report, pack
+from store.packing import Report
 from store.values import AuthResult, Policy, Reason, Record, Shape, SourceFacts
 
 DAY = 20_000

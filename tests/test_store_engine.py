@@ -78,6 +78,15 @@ def test_a_damaged_store_is_refused_with_advice_and_left_as_it_is(opener, damage
 
 
 @OPENERS
+def test_an_address_with_a_port_that_is_no_number_is_refused_without_its_password(opener) -> None:
+    with pytest.raises(StoreError) as refused:
+        opener("postgresql://sekisho:example-password@db.example.jp:port/sekisho")
+
+    assert "example-password" not in str(refused.value)
+    assert "must be sqlite:///PATH (a file) or postgresql://HOST/NAME" in str(refused.value)
+
+
+@OPENERS
 def test_another_programs_sqlite_file_is_refused(opener, tmp_path: Path) -> None:
     path = tmp_path / "other.sqlite3"
     connection = sqlite3.connect(path)

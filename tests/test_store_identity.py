@@ -6,13 +6,14 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from packed_records import pack
 from sqlalchemy import Engine, Table, select, update
 from store_builder import NOW, ask, line, report
 
 from knowledge.identify import SenderName
 from store import ledger
 from store.engine import open_store, writing
-from store.packing import CHUNK_RECORDS, Report, pack
+from store.packing import CHUNK_RECORDS, Report
 from store.reports import ReportWriter, Saved
 from store.schema import (
     auth_result,
