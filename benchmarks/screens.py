@@ -179,7 +179,7 @@ def on_domain(number: int, section: str, more: str = "") -> Click:
 def on_queue(number: int) -> Click:
     """A click that filters the work queue."""
     name = domain_name(number)
-    return "domains", f"find={name}", (name, *QUEUE)
+    return "", f"find={name}", (name, *QUEUE)
 
 
 # ---- What is measured over the websocket
@@ -211,7 +211,7 @@ async def many_readers(url: str, tokens: Sequence[str]) -> list[float]:
         await asyncio.sleep(number * EVERY_SECONDS / SESSIONS)
         found = []
         async with session(url, token) as tab:
-            await tab.click("domains", "", QUEUE)
+            await tab.click("", "", QUEUE)
             for turn in range(ROUNDS):
                 wanted = on_domain(1 + (number * 13 + turn) % DOMAINS, list(TABS)[turn % len(TABS)])
                 until = time.monotonic() + EVERY_SECONDS
@@ -244,11 +244,11 @@ def computing(server: psutil.Process) -> tuple[float, float]:
 async def idle_megabytes(url: str, token: str, server: psutil.Process) -> float:
     """Megabytes that one more session holds after its first page."""
     async with session(url, token) as tab:
-        await tab.click("domains", "", QUEUE)
+        await tab.click("", "", QUEUE)
         before = server.memory_full_info().uss
         kept = [session(url, token) for _ in range(IDLE_SESSIONS)]
         for each in kept:
-            await (await each.__aenter__()).click("domains", "", QUEUE)
+            await (await each.__aenter__()).click("", "", QUEUE)
         held = server.memory_full_info().uss - before
         for each in kept:
             await each.__aexit__(None, None, None)

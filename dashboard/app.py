@@ -31,9 +31,9 @@ class View:
 EVERYBODY = ("operator", "staff", "customer")
 STAFF = ("operator", "staff")
 OPERATOR = ("operator",)
-# In the order of the menu; the first view of a role is its start.
+# In the order of the menu; the first view of a role is its start, which Streamlit serves at the bare address only.
 MENU = (
-    View("queue", "domains", later("Domains"), EVERYBODY),
+    View("queue", "", later("Domains"), EVERYBODY),
     View("domain", "domain", later("Domain"), EVERYBODY, hidden=True),
     View("sender", "sender", later("Sender"), EVERYBODY, hidden=True),
     View("events", "events", later("Events"), STAFF),

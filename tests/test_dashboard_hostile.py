@@ -170,6 +170,7 @@ def test_no_view_obeys_what_strangers_wrote(watched: Watched, path: str, query: 
     text = page.evaluate(SHOWN)
     assert translator("ja")("This page could not be drawn. The server's log says why.") not in text
     assert page.get_by_test_id("stException").count() == 0
+    assert page.get_by_role("dialog").count() == 0
     assert not set(text) & set("\u202e\u2066\u2028")
     assert page.locator(f".katex, #root script, [href^='javascript:'], img[src*='{MARK}']").count() == 0
     assert [text for file in files for text in _texts(*file) if _is_live(text)] == []
