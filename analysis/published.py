@@ -16,7 +16,8 @@ from analysis.records.lint import Kind, Linted, kind_of, lint
 from analysis.records.rua import rua_domain
 from analysis.records.surroundings import RuaDomain, SpfTree, Surroundings
 from knowledge.identify import service_of
-from knowledge.tables import Service, Tables
+from knowledge.rows import Service
+from knowledge.tables import Tables
 from store import snapshots
 from store.snapshots import FOUND, Look, Observation, Signature, Subdomain, Unanswered
 from wording import later
@@ -351,7 +352,7 @@ def _missing(each: Observation, around: Facts) -> Iterator[Finding]:
     for service in around.services_in_use:
         listed = {*service.selectors, *(record.selector for record in service.dkim)}
         if any(signature.selector.lower() in listed for signature in seen):
-            yield dkim.missing_key(service.name, each.name)
+            yield dkim.missing_key(service.title, each.name)
 
 
 def _foreign(domain: str, said: _Said, around: Facts) -> Iterator[Checked]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from analysis.sender_looks import Aligned
 from analysis.streams import Evidence
 from analysis.verdict import FAILING_MESSAGES, FAILING_SHARE
-from knowledge.tables import Service
+from knowledge.rows import Service
 from wording import later, text
 
 REPAIRED = frozenset({"ours-ok", "ours-fix", "candidate"})

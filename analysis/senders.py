@@ -19,7 +19,8 @@ from analysis.sender_verdicts import Around, OwnAddress, Verdicts, shared_source
 from analysis.streams import Elsewhere, Stream
 from analysis.verdict import RECENT_DAYS, Judgement
 from knowledge.identify import service_of
-from knowledge.tables import Service, Tables
+from knowledge.rows import Service
+from knowledge.tables import Tables
 from store.decisions import SOURCE_PREFIX
 
 # The cross-customer rules look at so many last days of a period: what an address did long ago says little of it now.
@@ -260,7 +261,7 @@ def _whole(survey: _Survey, key: str, look: Look, reporters: int, domain_reporte
         look.days,
         reporters,
         look.evidence,
-        service=service.name if service else None,
+        service=service.title if service else None,
         spf_aligns=_spf_aligns(service),
         domain_reporters=domain_reporters,
         domain_signs=survey.signs,

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import markup, notices, parts, session
-from store.engine import StoreError
+from store.errors import StoreError
 from wording import later, translator
 
 HERE = Path(__file__).parent

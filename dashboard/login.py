@@ -18,7 +18,7 @@ from starlette.routing import Route
 from dashboard import notices, openid, session
 from dashboard.notices import Notice
 from dashboard.openid import NotProven, Unreachable
-from store.engine import StoreError
+from store.errors import StoreError
 from wording import LANGUAGES, language_of, translator
 
 _LOG = logging.getLogger(__name__)

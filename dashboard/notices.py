@@ -6,7 +6,7 @@ stay in the log.
 
 from dataclasses import dataclass
 
-from store.engine import StoreBusy, StoreDamaged, StoreError, StoreMissing, StoreNewer, StoreOlder
+from store.errors import StoreBusy, StoreDamaged, StoreError, StoreMissing, StoreNewer, StoreOlder
 from wording import later, translator
 
 

@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard import login, session, workshop
 from dashboard.theme import server_options
 from settings import Dashboard
-from store.engine import StoreError
+from store.errors import StoreError
 from wording import translator
 
 _LOG = logging.getLogger(__name__)

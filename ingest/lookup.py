@@ -16,7 +16,8 @@ from ingest.resolver import ABSENT as NOTHING_THERE
 from ingest.resolver import Answer, Resolver, ask_all, reverse_name
 from settings import Lookup, Settings
 from store import sources
-from store.engine import open_store, run_lock, writing
+from store.engine import open_store, writing
+from store.locks import run_lock
 from store.sources import Ages, Due, Pointer
 
 # Addresses that mean nothing outside one machine or network: a name server would tell names of our own network.

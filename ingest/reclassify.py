@@ -25,8 +25,9 @@ from knowledge.identify import SenderName
 from settings import Settings
 from store import assignment, office
 from store.assignment import BEFORE_ALL, Decision, EvidenceSums, Move, Selection, Senders, StoredRecord
-from store.engine import open_store, run_lock, writing
+from store.engine import open_store, writing
 from store.evidence import evidence_of
+from store.locks import run_lock
 from store.retention import settled_before
 from store.sources import CHUNK, records_by_source
 

@@ -19,7 +19,8 @@ from knowledge.identify import own_infrastructure, reporter_label
 from knowledge.tables import Tables, load_tables
 from settings import Limits, Settings
 from store import ledger
-from store.engine import open_store, run_lock, writing
+from store.engine import open_store, writing
+from store.locks import run_lock
 from store.office import registered_domains
 from store.reports import ReportWriter
 

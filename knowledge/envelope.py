@@ -6,7 +6,8 @@ Pure; used when a report is stored, so that a verdict later knows on whose behal
 from typing import Literal
 
 from knowledge.identify import is_rewritten_envelope
-from knowledge.tables import Service, Tables
+from knowledge.rows import Service
+from knowledge.tables import Tables
 
 Envelope = Literal["service", "forwarder", "other"]
 

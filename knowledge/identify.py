@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from publicsuffixlist import PublicSuffixList
 
-from knowledge.tables import Forwarder, Owner, Reporter, Service, Tables
+from knowledge.rows import Forwarder, Owner, Reporter, Service
+from knowledge.tables import Tables
 
 # Words of parsedmarc's map (`type`) for networks whose addresses are rented to anybody; an AS without a word too.
 RENTED_NETWORKS = frozenset({None, "IaaS", "ISP", "MSP", "PaaS", "Technology", "Web Host"})
@@ -278,7 +279,7 @@ def _account_name(service: Service, basis: str, facts: SenderFacts, suffix: str,
     if facts.header_from and account == _dashed(facts.header_from):
         return _service_name(service, basis)
     label = f"{account}.{suffix}"
-    return SenderName(f"tenant:{service.id}:{label}", f"{service.name} ({label})", service.kind, basis)
+    return SenderName(f"tenant:{service.id}:{label}", f"{service.title} ({label})", service.kind, basis)
 
 
 def _dashed(header_from: str) -> str:
@@ -287,11 +288,11 @@ def _dashed(header_from: str) -> str:
 
 
 def _service_name(service: Service, basis: str) -> SenderName:
-    return SenderName(f"service:{service.id}", service.name, service.kind, basis)
+    return SenderName(f"service:{service.id}", service.title, service.kind, basis)
 
 
 def _relay_name(service: Service, basis: str) -> SenderName:
-    return SenderName(f"relay:{service.id}", f"via {service.name}", service.kind, basis)
+    return SenderName(f"relay:{service.id}", f"via {service.title}", service.kind, basis)
 
 
 def _server(place: str, name: str, basis: str) -> SenderName:

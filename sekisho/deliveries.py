@@ -9,7 +9,7 @@ from sekisho import deliver, logs, progress, shell
 from sekisho.main import DONE, FAILED, LATER
 from store import deliveries
 from store.deliveries import Delivery
-from store.engine import night_lock
+from store.locks import night_lock
 from store.office import OfficeError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)

@@ -21,7 +21,8 @@ from analysis.frames import Scope
 from sekisho import logs, shell
 from settings import Settings
 from store import digests, office
-from store.engine import night_lock, open_store, writing
+from store.engine import open_store, writing
+from store.locks import night_lock
 from store.office import Customer
 
 # What went unsaid for longer was open before anybody wanted to be told, or is over.

@@ -16,11 +16,11 @@ from ingest.files import in_content
 from ingest.reading import Message
 from ingest.run import Outcome
 from ingest.session import ingest_messages
-from knowledge.tables import TablesError
+from knowledge.rows import TablesError
 from sekisho.main import DONE, FAILED, exit_code
 from sekisho.quarantine import one, originals
 from settings import Limits, Settings, SettingsError
-from store.engine import StoreError
+from store.errors import StoreError
 
 # Begins the place of every uploaded file, so that it cannot be taken for a path of this machine.
 UPLOADED = "upload:"

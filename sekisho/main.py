@@ -56,9 +56,9 @@ ERRORS = (
     ("ingest.mailbox_errors", "TryAgainLater", LATER),
     ("ingest.mailbox_errors", "MailboxError", FAILED),
     ("dashboard.monthly", "NoPango", FAILED),
-    ("store.engine", "StoreBusy", LATER),
-    ("store.engine", "AlreadyRunning", LATER),
-    ("store.engine", "StoreError", FAILED),
+    ("store.errors", "StoreBusy", LATER),
+    ("store.errors", "AlreadyRunning", LATER),
+    ("store.errors", "StoreError", FAILED),
 )
 
 

@@ -24,7 +24,9 @@ from sekisho.main import DONE, FAILED, LATER, USAGE, exit_code
 from settings import Settings
 from store import ledger, retention
 from store.check import require_sound_file
-from store.engine import AlreadyRunning, StoreError, night_lock, open_store, writing
+from store.engine import open_store, writing
+from store.errors import AlreadyRunning, StoreError
+from store.locks import night_lock
 from store.rotation import rotate
 
 # The words of exit codes, in the ledger and on the lines; a person is needed most by the first.

@@ -16,7 +16,7 @@ from ingest.session import ingest_messages
 from sekisho import logs
 from sekisho.shell import reading
 from store import ledger
-from store.engine import StoreError
+from store.errors import StoreError
 
 app = typer.Typer(no_args_is_help=True)
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]

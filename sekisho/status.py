@@ -23,8 +23,8 @@ from ingest.mailboxes import command_of
 from sekisho import digest, logs, shell
 from settings import Settings
 from store import deliveries, ledger
+from store.address import is_sqlite, parse_url, shown
 from store.deliveries import DUE, FAILED, Delivery
-from store.engine import is_sqlite, parse_url, shown
 from store.rotation import Copy, newest_copy
 
 WEEK_SECONDS = 7 * health.DAY_SECONDS

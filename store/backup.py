@@ -16,25 +16,11 @@ from urllib.parse import quote
 
 from sqlalchemy import URL
 
-from store.engine import (
-    StoreDamaged,
-    StoreError,
-    StoreMissing,
-    any_version,
-    connect_copy,
-    has_journal,
-    is_sqlite,
-    parse_url,
-    require_known,
-    require_sqlite_file,
-    run_lock,
-    run_lock_file,
-    shown,
-    store_path,
-    stored_revision,
-    translated,
-    writer_lock,
-)
+from store.address import is_sqlite, parse_url, shown, store_path
+from store.engine import any_version, connect_copy, require_known, stored_revision
+from store.errors import StoreDamaged, StoreError, StoreMissing, translated
+from store.locks import run_lock, run_lock_file, writer_lock
+from store.sqlite_file import has_journal, require_sqlite_file
 
 
 def backup(url: str, target: Path | None, *, now: int) -> Path:

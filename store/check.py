@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine
 
-from store.engine import StoreDamaged, engine_name, translated
+from store.engine import engine_name
+from store.errors import StoreDamaged, translated
 
 
 def findings(engine: Engine) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from store.engine import StoreError
+from store.errors import StoreError
 from store.statements import fetched, positional
 
 # A message that could not be read is tried this often before it is put aside.

@@ -15,23 +15,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine
 
+from store.address import is_sqlite, parse_url, shown, store_path
 from store.backup import copy_file, flush_directory, new_private_file
-from store.engine import (
-    StoreDamaged,
-    StoreError,
-    StoreMissing,
-    any_version,
-    is_sqlite,
-    parse_url,
-    require_known,
-    run_lock_file,
-    shown,
-    store_path,
-    stored_revision,
-    translated,
-    writer_lock,
-    writing,
-)
+from store.engine import any_version, require_known, stored_revision, writing
+from store.errors import StoreDamaged, StoreError, StoreMissing, translated
+from store.locks import run_lock_file, writer_lock
 from store.migrations import REVISIONS
 
 SCRIPTS = "store:migrations"

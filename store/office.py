@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, select, update
 
 from knowledge.names import a_label as canonical
-from store.engine import StoreError
+from store.errors import StoreError
 from store.ledger import raise_generation
 from store.schema import audit as audit_table
 from store.schema import customer as customer_table

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
-from store.engine import engine_name, open_reader, open_store, translated, writing
+from store.engine import engine_name, open_reader, open_store, writing
+from store.errors import translated
 from store.schema import generation
 
 Answer = TypeVar("Answer")

@@ -30,8 +30,9 @@ from sqlalchemy import (
 )
 
 from settings import Retention
-from store.engine import open_store, run_lock, writing
+from store.engine import open_store, writing
 from store.ledger import raise_generation
+from store.locks import run_lock
 from store.schema import audit as audit_table
 from store.schema import (
     digest,

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from store.address import parse_url
 from store.backup import STAMP, backup, default_folder, name_parts
-from store.engine import StoreError, parse_url
+from store.errors import StoreError
 
 _NIGHTLY = "-nightly"
 _STAMPED = r"-(\d{8}T\d{6}Z)"

@@ -6,25 +6,16 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Table, func, insert, select
 
+from store.address import is_sqlite, parse_url, shown
 from store.backup import backup
 from store.check import findings
-from store.engine import (
-    StoreDamaged,
-    StoreError,
-    any_version,
-    connect_copy,
-    is_sqlite,
-    parse_url,
-    require_sqlite_file,
-    run_lock,
-    shown,
-    stored_revision,
-    translated,
-    writing,
-)
+from store.engine import any_version, connect_copy, stored_revision, writing
+from store.errors import StoreDamaged, StoreError, translated
+from store.locks import run_lock
 from store.migrate import upgrade
 from store.migrations import REVISIONS
 from store.schema import metadata, original
+from store.sqlite_file import require_sqlite_file
 
 ROWS_AT_ONCE = 5_000
 # An original may have dozens of megabytes.

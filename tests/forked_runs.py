@@ -23,7 +23,7 @@ from servers_ingest import ingest_into, message
 from ingest import pool, worker
 from ingest.read import Reader
 from settings import Limits
-from store.engine import StoreUnwritable
+from store.errors import StoreUnwritable
 
 EXIT_CODES = {"done": 0, "later": 75, "failed": 1, "configuration": 2}
 

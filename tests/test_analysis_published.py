@@ -9,7 +9,8 @@ from store_builder import NOW, ask, fill
 from analysis import published
 from analysis.frames import Scope
 from analysis.published import Checked, Facts, Published, examine
-from knowledge.tables import DkimRecord, Service, load_tables
+from knowledge.rows import DkimRecord, Service
+from knowledge.tables import load_tables
 from store.decisions import Actor, decide
 from store.engine import open_store, writing
 from store.office import assign_domain, domain_id_of

@@ -6,7 +6,7 @@ from analysis.records import dkim, dmarc, lint, spf
 from analysis.records.findings import Effect, Finding, edited
 from analysis.records.lint import Kind
 from analysis.records.surroundings import RuaDomain, SpfTree, Surroundings
-from knowledge.tables import Service
+from knowledge.rows import Service
 
 RUA = "rua=mailto:dmarc@example.jp"
 KEY = "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="

@@ -9,7 +9,8 @@ import pytest
 from analysis.records import dkim, dmarc, lint, rua, spf
 from analysis.records.findings import Effect, Finding, Rule, Severity
 from analysis.records.surroundings import RuaDomain, SpfTree, Surroundings
-from knowledge.tables import Service, load_tables
+from knowledge.rows import Service
+from knowledge.tables import load_tables
 
 RUA = "rua=mailto:dmarc@example.jp"
 

@@ -22,7 +22,8 @@ from dashboard.views.ingest import chosen_number
 from dashboard.views.upload import counts
 from sekisho.doors import Programs
 from store import ledger, trail
-from store.engine import open_store, run_lock, writing
+from store.engine import open_store, writing
+from store.locks import run_lock
 
 CUT = REPORT[:200]
 

@@ -12,7 +12,7 @@ from servers_chromium import idle, log_in, serving
 from store_builder import ask
 
 from store import ledger
-from store.engine import run_lock
+from store.locks import run_lock
 from store.migrate import upgrade
 
 pytestmark = pytest.mark.requires_chromium

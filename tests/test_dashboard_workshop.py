@@ -18,7 +18,7 @@ from analysis.frames import Connection, Scope
 from dashboard import known, session
 from dashboard.workbench import KNOWN
 from dashboard.workshop import Workshop
-from store.engine import StoreMissing
+from store.errors import StoreMissing
 
 FIRM = "firm.example.com"
 SECONDS = 60

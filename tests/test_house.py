@@ -63,7 +63,7 @@ def tracked(*patterns: str) -> list[str]:
 
 
 def rooms(room: str) -> list[str]:
-    return [f"{room}.py"] if (ROOT / f"{room}.py").is_file() else tracked(f"{room}/*.py")
+    return tracked(f"{room}/*.py")
 
 
 def imported(name: str) -> set[str]:

@@ -13,7 +13,9 @@ from ingest.lookup import LookupSummary, host_name, look_up_sources
 from ingest.resolver import NoNameServer, reverse_name
 from settings import Lookup, Settings
 from store.check import findings
-from store.engine import AlreadyRunning, open_reader, run_lock
+from store.engine import open_reader
+from store.errors import AlreadyRunning
+from store.locks import run_lock
 from store.schema import source
 
 NameServer = Callable[..., str]

@@ -25,7 +25,7 @@ from servers_dovecot import MAIL, Dovecot, contents, deliver
 from servers_openid import CLIENT_ID, CLIENT_SECRET, OpenIdProvider
 from xml_reports import record
 
-from store.engine import AlreadyRunning, StoreUnwritable
+from store.errors import AlreadyRunning, StoreUnwritable
 
 pytestmark = pytest.mark.requires_dovecot
 

@@ -24,7 +24,9 @@ from analysis.frames import Scope
 from ingest.session import ingest_messages
 from settings import Limits, Settings
 from store import check, schema
-from store.engine import AlreadyRunning, open_reader, run_lock
+from store.engine import open_reader
+from store.errors import AlreadyRunning
+from store.locks import run_lock
 from store.migrate import upgrade
 
 EVERYTHING = Scope(None)

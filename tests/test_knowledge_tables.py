@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from knowledge.identify import SenderFacts, name_sender
-from knowledge.tables import TablesError, load_tables
+from knowledge.rows import TablesError
+from knowledge.tables import load_tables
 
 
 def written(folder: Path, text: str) -> Path:
@@ -112,9 +113,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_tables(reporters=[tmp_path / "absent.toml"])
 
 
-def test_a_possible_forwarder_must_be_a_service(tmp_path: Path) -> None:
-    with pytest.raises(TablesError, match="'nobody' is not a service"):
-        load_tables(forwarders=[written(tmp_path, '[[possible_forwarder]]\nservice = "nobody"\n')])
+def test_a_service_with_a_japanese_name_is_shown_with_both_the_japanese_one_first(tmp_path: Path) -> None:
+    file = written(tmp_path, '[[service]]\nid = "one"\nname = "One"\nkind = "crm"\nname_ja = "\u4e00"\n')
+
+    tables = load_tables(senders=[file])
+
+    assert tables.services["one"].title == "\u4e00 · One"
+    assert tables.services["sendgrid"].title == tables.services["sendgrid"].name
 
 
 def test_every_shipped_forwarder_and_reporter_has_its_source_mark_and_day() -> None:
@@ -122,11 +127,9 @@ def test_every_shipped_forwarder_and_reporter_has_its_source_mark_and_day() -> N
 
     rows = [
         *tables.forwarders.values(),
-        *tables.possible_forwarders.values(),
         *tables.envelope_labels.values(),
         *tables.reporters.values(),
     ]
 
     assert [row for row in rows if not row.source or row.mark == "local" or row.checked != "2026-11-24"] == []
     assert set(tables.forwarders) == {"google-groups", "google-forwarding", "groups-io", "lsoft"}
-    assert set(tables.possible_forwarders) == {"sakura", "xserver", "lolipop"}

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from store_builder import ask, fill
 
 from store import events, office
-from store.engine import night_lock, open_store, writing
+from store.engine import open_store, writing
 from store.events import FoundEvent
+from store.locks import night_lock
 from store.schema import event
 
 SEKISHO = str(Path(sys.executable).parent / "sekisho")

@@ -9,7 +9,7 @@ import pytest
 from sekisho import __version__
 from sekisho.main import FAILED, LATER, USAGE, exit_code
 from settings import SettingsError
-from store.engine import AlreadyRunning, StoreBusy, StoreMissing
+from store.errors import AlreadyRunning, StoreBusy, StoreMissing
 
 SEKISHO = str(Path(sys.executable).parent / "sekisho")
 

@@ -22,7 +22,7 @@ from ports import free_port
 from servers_dovecot import PASSWORD, Dovecot
 from xml_reports import record, report
 
-from store.engine import night_lock, run_lock
+from store.locks import night_lock, run_lock
 
 SEKISHO = str(Path(sys.executable).parent / "sekisho")
 PAGE = (Path(__file__).parent.parent / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")

@@ -19,7 +19,8 @@ from servers_dovecot import PASSWORD, Dovecot, add_folder, contents, deliver
 from ingest.mailbox_errors import Refused, TryAgainLater
 from sekisho.nightly import STEPS, Taken, Told, gravest, run_night
 from settings import Heartbeat, Lookup, Settings, SettingsError
-from store.engine import AlreadyRunning, StoreBusy, StoreDamaged, StoreError, night_lock, run_lock
+from store.errors import AlreadyRunning, StoreBusy, StoreDamaged, StoreError
+from store.locks import night_lock, run_lock
 
 NOW = 1_800_000_000
 SEKISHO = str(Path(sys.executable).parent / "sekisho")

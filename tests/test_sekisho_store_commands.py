@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from sekisho import customers, db, domains, user
 from store.accounts import Account, account_of, create_session, find_session, login
-from store.engine import StoreMissing, open_store, writing
+from store.engine import open_store, writing
+from store.errors import StoreMissing
 from store.office import OfficeError
 
 Run = Callable[..., Result]

@@ -13,17 +13,10 @@ import psycopg
 import pytest
 
 from store.backup import backup, restore
-from store.engine import (
-    AlreadyRunning,
-    StoreDamaged,
-    StoreError,
-    StoreMissing,
-    StoreNewer,
-    open_store,
-    run_lock,
-    writing,
-)
+from store.engine import open_store, writing
+from store.errors import AlreadyRunning, StoreDamaged, StoreError, StoreMissing, StoreNewer
 from store.ledger import keep_originals, start_run
+from store.locks import run_lock
 from store.migrate import upgrade
 
 NOON = 1_800_000_000

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from store.check import findings, require_sound_file
-from store.engine import StoreDamaged, any_version, open_store, writing
+from store.engine import any_version, open_store, writing
+from store.errors import StoreDamaged
 from store.ledger import Entry, record_message, start_run
 from store.schema import domain, record, report, sender, source, traffic, traffic_day, traffic_source
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from store.engine import (
+from store.address import parse_url, store_path
+from store.engine import any_version, open_reader, open_store, writing
+from store.errors import (
     AlreadyRunning,
     StoreBusy,
     StoreDamaged,
@@ -20,17 +22,10 @@ from store.engine import (
     StoreNewer,
     StoreOlder,
     StoreUnwritable,
-    any_version,
-    has_journal,
-    open_reader,
-    open_store,
-    parse_url,
-    run_lock,
-    store_path,
-    writer_lock,
-    writing,
 )
+from store.locks import run_lock, writer_lock
 from store.schema import customer, domain, sender, traffic
+from store.sqlite_file import has_journal
 from store.statements import insert_sql, upsert_sql
 
 OPENERS = pytest.mark.parametrize("opener", [open_store, open_reader])

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from store.engine import StoreError, open_store, writing
+from store.engine import open_store, writing
+from store.errors import StoreError
 from store.ledger import (
     Entry,
     Quarantined,

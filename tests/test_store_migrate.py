@@ -11,15 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 import store.migrations
-from store.engine import (
-    StoreDamaged,
-    StoreError,
-    StoreNewer,
-    any_version,
-    open_store,
-    stored_revision,
-    writing,
-)
+from store.engine import any_version, open_store, stored_revision, writing
+from store.errors import StoreDamaged, StoreError, StoreNewer
 from store.migrate import Upgraded, upgrade
 from store.migrations import REVISIONS
 from store.schema import metadata

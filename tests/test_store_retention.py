@@ -21,8 +21,10 @@ from knowledge.tables import load_tables
 from settings import OwnInfrastructure, Retention, Settings
 from store import decisions, digests, events, office, retention
 from store.check import findings
-from store.engine import AlreadyRunning, open_store, run_lock, writing
+from store.engine import open_store, writing
+from store.errors import AlreadyRunning
 from store.events import FoundEvent
+from store.locks import run_lock
 from store.retention import Cutoffs, Pruned, cutoffs, prune, would_prune
 from store.schema import (
     audit,

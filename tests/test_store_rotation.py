@@ -9,7 +9,7 @@ from store_builder import ask, fill, line, report
 from analysis import totals
 from analysis.frames import Scope
 from store.backup import backup
-from store.engine import StoreError, StoreMissing
+from store.errors import StoreError, StoreMissing
 from store.rotation import expired, newest_copy, rotate
 
 DAY = 86_400

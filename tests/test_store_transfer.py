@@ -14,7 +14,8 @@ from analysis import totals
 from analysis.frames import Scope
 from store.backup import backup
 from store.check import findings
-from store.engine import StoreDamaged, StoreError, open_reader
+from store.engine import open_reader
+from store.errors import StoreDamaged, StoreError
 from store.schema import metadata
 from store.transfer import transfer
 

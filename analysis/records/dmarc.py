@@ -301,4 +301,4 @@ def _strict(record: str, around: Surroundings) -> Iterator[Finding]:
         return
     for service in around.services_in_use:
         if service.aligns_spf == "relaxed":
-            yield finding(STRICT, tag.at, [Edit(tag.value_start, tag.end, "r")], tag="aspf", service=service.name)
+            yield finding(STRICT, tag.at, [Edit(tag.value_start, tag.end, "r")], tag="aspf", service=service.title)

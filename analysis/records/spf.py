@@ -269,7 +269,7 @@ def _tree(record: str, words: list[Term], around: Surroundings) -> Iterator[Find
 
 def _useless(record: str, words: list[Term], around: Surroundings) -> Iterator[Finding]:
     hosts = {
-        host: service.name
+        host: service.title
         for service in around.services_known
         if service.aligns_spf == "no"
         for host in (*service.spf_include, *service.spf_include_legacy)

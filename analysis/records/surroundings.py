@@ -6,7 +6,7 @@ Whoever calls fills in what the DNS snapshot, the reports and the senders say. N
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from knowledge.tables import Service
+from knowledge.rows import Service
 
 
 @dataclass(frozen=True, slots=True)
