@@ -173,7 +173,7 @@ def _seasonal(rows: Sequence[SenderDay], as_of: int, changed_day: int | None) ->
 def rhythm_of(days: Sequence[int], as_of: int) -> str | None:
     """The season of a sender that was seen on these days, in order: month-end, weekly, quarterly, or none."""
     dates = [as_date(day) for day in days]
-    if len({_turn(each) for each in dates}) >= _FEWEST_TIMES and all(_near_turn(each) for each in dates):
+    if all(_near_turn(each) for each in dates) and len({_turn(each) for each in dates}) >= _FEWEST_TIMES:
         return "month-end"
     if len(days) > _FEWEST_TIMES and len({each.weekday() for each in dates}) == 1:
         return "weekly"

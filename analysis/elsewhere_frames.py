@@ -116,19 +116,10 @@ def _marked(*names: str) -> ColumnElement[bool]:
 def _failed_here() -> FromClause:
     """Addresses of strangers' networks that failed for this domain, and the days between which they did."""
     table = traffic_evidence.c
-    strangers = and_(
-        sender.c.domain_id == table.domain_id, sender.c.id == table.sender_id, sender.c.kind.in_(STRANGER_KINDS)
-    )
+    strangers = select(sender.c.id).where(sender.c.domain_id == value("domain_id"), sender.c.kind.in_(STRANGER_KINDS))
     columns = (table.source_id, func.min(table.day).label("first_day"), func.max(table.day).label("last_day"))
-    nothing = table.marks.bitwise_and(BOTH_ALIGNED) == 0
-    joined = traffic_evidence.join(sender, strangers)
-    return (
-        select(*columns)
-        .select_from(joined)
-        .where(*counted(traffic_evidence), nothing)
-        .group_by(table.source_id)
-        .subquery()
-    )
+    failed = (table.marks.bitwise_and(BOTH_ALIGNED) == 0, table.sender_id.in_(strangers))
+    return select(*columns).where(*counted(traffic_evidence), *failed).group_by(table.source_id).subquery()
 
 
 def _passes_elsewhere(
