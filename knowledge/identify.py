@@ -23,8 +23,6 @@ RENTED_NETWORKS = frozenset({None, "IaaS", "ISP", "MSP", "PaaS", "Technology", "
 SERVICE_NETWORKS = frozenset({"Email Security", "Marketing", "SaaS"})
 
 LABEL_LENGTH = 100
-# So many names and addresses are remembered of each kind; eight times as many held 100 MB in a night of 200 customers.
-REMEMBERED = 8_192
 
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")
 _NUMBERS = re.compile(r"\d+")
@@ -112,7 +110,7 @@ def organisational(name: str) -> str | None:
     return _private_suffix(name) if len(name) <= 254 else None
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=65536)
 def _private_suffix(name: str) -> str | None:
     host = _host(name)
     return _suffixes().privatesuffix(host) if host else None
@@ -375,13 +373,13 @@ def _host(name: str) -> str | None:
     return _checked_host(name) if len(name) <= 254 else None
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=65536)
 def _checked_host(name: str) -> str | None:
     lowered = name.lower().removesuffix(".")
     return lowered if len(lowered) <= 253 and _HOST.fullmatch(lowered) else None
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=65536)
 def _address(ip: str) -> tuple[int, int] | None:
     """(version, number) of an address, or None for text that is none."""
     try:
@@ -398,7 +396,7 @@ def _within(ip: str, network: IPv4Network | IPv6Network) -> bool:
     return int(network.network_address) <= address[1] <= int(network.broadcast_address)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=65536)
 def _network(ip: str) -> str | None:
     """The /24 or /48 around an address, or None for text that is none."""
     address = _address(ip)

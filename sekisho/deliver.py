@@ -4,11 +4,10 @@ Each is made once. A delivery is done only after everybody who gets it has it; w
 again by the next night, and only what a mail server refuses for good has failed, until somebody asks again.
 """
 
-import ctypes
 import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,19 +208,9 @@ def _report(
     if found is None:
         raise office.OfficeError(f"there is no customer {each.customer!r} any more")
     file = ExportFile(export.file_name(each.slug, period, "report.pdf"), monthly.pdf(found, each.language))
-    _give_back()
-    return file
-
-
-def _give_back() -> None:
-    """Return what drawing a PDF took: by themselves, Python and the C library would keep some hundred megabytes.
-
-    The trees that a PDF is drawn from refer to themselves; and glibc holds freed memory until it is asked for it
-    (https://man7.org/linux/man-pages/man3/malloc_trim.3.html). Other C libraries have no such call, nor the need.
-    """
+    # The trees that a PDF is drawn from refer to themselves; by itself, Python keeps some hundred megabytes of them.
     gc.collect()
-    with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    return file
 
 
 def _mail(each: Delivery, recipient: str, files: tuple[ExportFile, ...]) -> smtp.Mail:
