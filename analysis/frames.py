@@ -9,16 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, case, cast, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, cast, func, select, true
 from sqlalchemy import Connection as Connection
 
 from analysis.rates import PassRate
-from store.schema import customer, domain, message, report, sender, source, traffic_day, traffic_source
+from store.schema import customer, domain, report, sender, source, traffic_day, traffic_source
 
 FAILED = "fail"
 UNVERIFIED = "unverified"
 IN_FORCE = "in-force"
-OTHER_VERSIONS = ("variant", "correction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,26 +171,6 @@ class SenderSource:
     passed: int
     dkim_aligned: int
     spf_aligned: int
-
-
-@dataclass(frozen=True, slots=True)
-class DomainTotals:
-    """A domain's all-time sums over reports in force, of every authenticity; `variants` and `set_aside` count the
-    reports of those words, `set_aside` ones being in no other figure but `variants`."""
-
-    domain: str
-    reports: int
-    records: int
-    messages: int
-    passed: int
-    disposition_none: int
-    disposition_quarantine: int
-    disposition_reject: int
-    disposition_unknown: int
-    empty: int
-    variants: int
-    partial: int
-    set_aside: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,33 +332,6 @@ def _report_states() -> dict[str, ColumnElement[bool]]:
     return dict(zip(REPORT_STATES, conditions, strict=True))
 
 
-def domain_totals(connection: Connection, scope: Scope, name: str | None = None) -> tuple[DomainTotals, ...]:
-    """All-time sums per domain of the scope, or of the one called `name`; by name. Mail of every authenticity."""
-    in_force = report.c.standing == IN_FORCE
-    columns = (
-        domain.c.name,
-        func.count(case((in_force, 1))),
-        *(_sum(case((in_force, report.c[column]))) for column in _TOTALLED),
-        func.count(case((and_(in_force, report.c.records == 0), 1))),
-        func.count(case((report.c.relation.in_(OTHER_VERSIONS), 1))),
-        func.count(case((and_(in_force, report.c.bad_records > 0), 1))),
-        func.count(case((report.c.standing != IN_FORCE, 1))),
-    )
-    joined = domain.outerjoin(report, report.c.domain_id == domain.c.id)
-    statement = select(*columns).select_from(joined).where(_allowed(scope), _named(name))
-    rows = connection.execute(statement.group_by(domain.c.id, domain.c.name))
-    return tuple(sorted((DomainTotals(*row) for row in rows), key=lambda row: row.domain))
-
-
-def quarantined(connection: Connection, scope: Scope) -> int:
-    """Messages that could not be read. They belong to no domain, hence to no customer: 0 in a customer's scope."""
-    if scope.customer_ids is not None:
-        return 0
-    statement = select(func.count()).select_from(message).where(message.c.state == "quarantined")
-    found: int = connection.execute(statement).scalar_one()
-    return found
-
-
 def customers(connection: Connection, scope: Scope) -> tuple[Customer, ...]:
     """The customers of the scope, by slug."""
     allowed = true() if scope.customer_ids is None else customer.c.id.in_(scope.customer_ids)
@@ -389,15 +341,6 @@ def customers(connection: Connection, scope: Scope) -> tuple[Customer, ...]:
 
 
 _SUMMED = ("messages", "passed", "dkim_aligned", "spf_aligned")
-_TOTALLED = (
-    "records",
-    "messages",
-    "passed",
-    "disposition_none",
-    "disposition_quarantine",
-    "disposition_reject",
-    "disposition_unknown",
-)
 
 
 def _allowed(scope: Scope) -> ColumnElement[bool]:

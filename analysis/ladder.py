@@ -82,7 +82,7 @@ def facts_of(connection: Connection, scope: Scope, where: DomainRow, tables: Tab
     as_of = now // DAY_SECONDS - 1
     period, window = coverage.lookback(as_of), coverage.window(as_of)
     found = senders_analysis.build(connection, scope, where.name, tables, since=period.first_day, until=as_of)
-    senders = found.senders if found else ()
+    senders, reporters = (found.senders, found.reporters) if found else ((), frozenset())
     own, partly_own = own_mail.own_keys(senders), own_mail.partly_own(senders)
     days = ladder_frames.sender_days(connection, where, period, partly_own)
     live = stages.live(
@@ -90,7 +90,7 @@ def facts_of(connection: Connection, scope: Scope, where: DomainRow, tables: Tab
     )
     witness = stages.witness(ladder_frames.policies(connection, where, period))
     stage, since = _stage(live, witness)
-    told = _told(connection, where, own, as_of)
+    told = _told(connection, where, own, reporters, as_of)
     reported = ladder_frames.report_days(connection, where, period)
     return Facts(
         as_of=as_of,
@@ -116,13 +116,17 @@ def facts_of(connection: Connection, scope: Scope, where: DomainRow, tables: Tab
     )
 
 
-def _told(connection: Connection, where: DomainRow, own: Collection[str], as_of: int) -> tuple[ReporterDay, ...]:
+def _told(
+    connection: Connection, where: DomainRow, own: Collection[str], reporters: frozenset[str], as_of: int
+) -> tuple[ReporterDay, ...]:
     """What reporters told in the window; of those that may have gone silent, what they told before it as well."""
     window, lookback = coverage.window(as_of), coverage.lookback(as_of)
-    recent = ladder_frames.reporter_days(connection, where, window, own)
-    speaking = {each.reporter for each in recent if as_of - each.day < coverage.SILENT_DAYS}
+    recent = ladder_frames.reporter_days(connection, where, window, own, reporters)
+    quiet = reporters - {each.reporter for each in recent if as_of - each.day < coverage.SILENT_DAYS}
+    if not quiet:
+        return recent
     before = Period(lookback.first_day, window.first_day - 1)
-    return (*ladder_frames.reporter_days(connection, where, before, own, but=speaking), *recent)
+    return (*ladder_frames.reporter_days(connection, where, before, own, quiet), *recent)
 
 
 def _errors(connection: Connection, where: DomainRow, senders: Iterable[Sender], tables: Tables) -> tuple[Finding, ...]:

@@ -126,17 +126,18 @@ def _sender_days() -> Select[Any]:
 
 
 def reporter_days(
-    connection: Connection, where: DomainRow, period: Period, chosen: Collection[str], *, but: Collection[str] = ()
+    connection: Connection, where: DomainRow, period: Period, chosen: Collection[str], reporters: Collection[str]
 ) -> tuple[ReporterDay, ...]:
-    """What each reporter, `but` these, told of these senders' mail that passed; in order of reporter and day."""
-    values = _asked_of(where, period, chosen) | {"but": sorted(but)}
+    """What each of these reporters told of these senders' mail that passed; in order of reporter and day."""
+    values = _asked_of(where, period, chosen) | {"reporters": sorted(reporters)}
     return tuple(ReporterDay._make(row) for row in sorted(tuples(connection, _reporter_days(), values)))
 
 
 @cache
 def _reporter_days() -> Select[Any]:
     table = traffic.c
-    wanted = (table.reporter.not_in(bindparam("but", expanding=True)), table.messages > 0, _passed(), _of_chosen())
+    told = table.reporter.in_(bindparam("reporters", expanding=True))
+    wanted = (told, table.messages > 0, _passed(), _of_chosen())
     statement = select(table.reporter, table.day, sum_of(table.messages)).where(*counted(traffic), *wanted)
     return statement.group_by(table.reporter, table.day)
 

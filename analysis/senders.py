@@ -99,11 +99,15 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """The senders of a domain, most messages first. `period` is None while no counted mail was ever seen."""
+    """The senders of a domain, most messages first, and who saw their mail.
+
+    `period` is None while no counted mail was ever seen.
+    """
 
     domain: str
     period: Period | None
     senders: tuple[Sender, ...]
+    reporters: frozenset[str]
 
 
 def build(
@@ -126,11 +130,12 @@ def build(
         return None
     seen = frames.days_with_mail(connection, where)
     if seen is None:
-        return Senders(where.name, None, ())
+        return Senders(where.name, None, (), frozenset())
     first = seen.first_day if since is None else since
     period = Period(first, max(first, seen.last_day) if until is None else until)
-    found = _senders(_survey(connection, where, period, tables, with_sources=with_sources))
-    return Senders(where.name, period, tuple(sorted(found, key=lambda sender: (-sender.messages, sender.key))))
+    survey = _survey(connection, where, period, tables, with_sources=with_sources)
+    found = sorted(_senders(survey), key=lambda sender: (-sender.messages, sender.key))
+    return Senders(where.name, period, tuple(found), survey.everyone)
 
 
 # ---- What was read
@@ -153,6 +158,11 @@ class _Survey:
     decided: Mapping[str, Decided]
     decided_sources: Mapping[int, str]
     places: Mapping[int, Place] | None
+
+    @property
+    def everyone(self) -> frozenset[str]:
+        """Who saw mail of any sender."""
+        return frozenset().union(*self.reporters)
 
 
 def _survey(connection: Connection, where: DomainRow, period: Period, tables: Tables, *, with_sources: bool) -> _Survey:
@@ -247,7 +257,7 @@ def _sender(
 
 def _wholes(survey: _Survey) -> list[Stream]:
     """All addresses of each sender as one stream."""
-    domain_reporters = len(frozenset().union(*survey.reporters))
+    domain_reporters = len(survey.everyone)
     rows = zip(survey.rows, survey.mail.wholes, survey.reporters, strict=True)
     return [_whole(survey, row.key, look, len(reporters), domain_reporters) for row, look, reporters in rows]
 

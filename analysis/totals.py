@@ -5,8 +5,9 @@ Counts every report in force, whatever became of its own mail's authentication; 
 
 from dataclasses import dataclass
 
-from analysis import frames
-from analysis.frames import Connection, DomainTotals, Scope
+from analysis import totals_frames
+from analysis.frames import Connection, Scope
+from analysis.totals_frames import DomainTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,10 @@ class Totals:
 
 def build(connection: Connection, scope: Scope, domain: str | None = None) -> Totals | None:
     """The totals of the scope's domains, or of `domain` (A-label); None when that one is unknown or out of scope."""
-    rows = frames.domain_totals(connection, scope, domain)
+    rows = totals_frames.domain_totals(connection, scope, domain)
     if domain is not None and not rows:
         return None
-    return _added_up(rows, frames.quarantined(connection, scope))
+    return _added_up(rows, totals_frames.quarantined(connection, scope))
 
 
 def _added_up(rows: tuple[DomainTotals, ...], quarantined: int) -> Totals:

@@ -77,7 +77,11 @@ def judge(stream: Stream) -> Judgement:
 
 def rule_of(stream: Stream) -> Rule:
     """The first rule of RULES that matches the stream."""
-    return next(rule for rule in _rules_for(stream) if rule.matches(stream))
+    rules = _rules_for(stream)
+    for rule in rules:
+        if rule.matches(stream):
+            return rule
+    raise AssertionError("the last rule matches every stream")
 
 
 def judgement(rule: Rule, stream: Stream) -> Judgement:

@@ -8,9 +8,9 @@ from store_builder import NOW, ask, fill, line, report
 
 from analysis import arrivals
 from analysis.arrival_frames import Apart
-from analysis.arrivals import PAGE_ROWS, MailboxLine, Step
+from analysis.arrivals import PAGE_ROWS, MailboxLine, Silences, Step
 from analysis.frames import Period, Scope
-from analysis.health import NIGHT_SECONDS, Silence
+from analysis.health import HABIT_DAYS, HABIT_TIMES, NIGHT_SECONDS, Silence
 from ingest.mailboxes import command_of
 from store import ledger
 from store.engine import open_store, writing
@@ -156,6 +156,77 @@ def test_who_paused_far_longer_than_ever_is_silent_once_everything_was_read(stor
     assert (nobody_read.reporters, nobody_read.domains) == ((), ())
     assert read.reporters == (Silence("Regular", DAY + 9, 1, 21),)
     assert read.domains == ()
+
+
+@pytest.mark.parametrize(("first", "silent"), [(DAY - HABIT_DAYS, True), (DAY - HABIT_DAYS - 1, False)])
+def test_a_habit_is_one_of_the_last_ninety_days(sqlite_url: str, first: int, silent: bool) -> None:
+    days = range(first, first + HABIT_TIMES)
+    fill(sqlite_url, [report("example.jp", day) for day in days], customers={"Sakura": ["example.jp"]})
+    run(sqlite_url, "ingest", DAY * 86_400, "done")
+
+    found = ask(sqlite_url, lambda link: arrivals.silences(link, EVERYTHING, (), now=DAY * 86_400))
+
+    assert bool(found.reporters) is silent
+    assert bool(found.domains) is silent
+
+
+def test_the_silent_come_by_name_reporters_and_domains_apart(store_url: str) -> None:
+    days = range(DAY, DAY + HABIT_TIMES)
+    rows = [("b.example.jp", "Zeta", 0), ("a.example.jp", "Beta", 1), ("unassigned.example.jp", "Alpha", 2)]
+    reports = [report(name, day + later, org=org) for name, org, later in rows for day in days]
+    fill(store_url, reports, customers={"Sakura": ["b.example.jp", "a.example.jp"]})
+    now = (DAY + 30) * 86_400
+    run(store_url, "ingest", now, "done")
+
+    found = ask(store_url, lambda link: arrivals.silences(link, EVERYTHING, (), now=now))
+
+    assert found.reporters == (
+        Silence("Alpha", DAY + 9, 1, 21),
+        Silence("Beta", DAY + 8, 1, 22),
+        Silence("Zeta", DAY + 7, 1, 23),
+    )
+    assert found.domains == (Silence("a.example.jp", DAY + 8, 1, 22), Silence("b.example.jp", DAY + 7, 1, 23))
+
+
+@pytest.mark.parametrize(("read_day", "silent"), [(DAY + 11, ()), (DAY + 12, (Silence("Reporter", DAY + 7, 1, 5),))])
+def test_with_mailboxes_the_one_that_is_behind_says_until_when_everything_was_read(
+    sqlite_url: str, read_day: int, silent: tuple[Silence, ...]
+) -> None:
+    fill(sqlite_url, [report("example.jp", DAY + number) for number in range(HABIT_TIMES)])
+    now = (DAY + 30) * 86_400
+    run(sqlite_url, "mailbox behind", read_day * 86_400, "done")
+    run(sqlite_url, "mailbox behind", now, "failed")
+    run(sqlite_url, "mailbox main", now, "done")
+    run(sqlite_url, "ingest", now, "done")
+
+    found = ask(sqlite_url, lambda link: arrivals.silences(link, EVERYTHING, ("main", "behind"), now=now))
+
+    assert found.reporters == silent
+
+
+def test_nobody_is_silent_while_one_mailbox_was_never_read(sqlite_url: str) -> None:
+    fill(sqlite_url, [report("example.jp", DAY + number) for number in range(HABIT_TIMES)])
+    now = (DAY + 30) * 86_400
+    run(sqlite_url, "mailbox main", now, "done")
+
+    found = ask(sqlite_url, lambda link: arrivals.silences(link, EVERYTHING, ("main", "never"), now=now))
+    main_only = ask(sqlite_url, lambda link: arrivals.silences(link, EVERYTHING, ("main",), now=now))
+
+    assert found.reporters == ()
+    assert main_only.reporters == (Silence("Reporter", DAY + 7, 1, 23),)
+
+
+def test_a_customer_is_told_of_no_silence(sqlite_url: str) -> None:
+    reports = [report("example.jp", DAY + number) for number in range(HABIT_TIMES)]
+    fill(sqlite_url, reports, customers={"Sakura": ["example.jp"]})
+    now = (DAY + 30) * 86_400
+    run(sqlite_url, "ingest", now, "done")
+
+    to_a_customer = ask(sqlite_url, lambda link: arrivals.silences(link, A_CUSTOMER, (), now=now))
+    to_staff = ask(sqlite_url, lambda link: arrivals.silences(link, EVERYTHING, (), now=now))
+
+    assert to_a_customer == Silences((), ())
+    assert to_staff.domains == (Silence("example.jp", DAY + 7, 1, 23),)
 
 
 def test_reports_are_set_apart_by_reason_and_counted_apart(store_url: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from histories import tables
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from store_builder import NOW, ask
 from two_customers import DAY, FOREIGN, OWN, OWN_TOO, PERIOD, SAKURA, SPOOF, fill_alone, fill_shared
 
@@ -31,11 +31,13 @@ from analysis import (
     senders,
     standing_frames,
     standings,
+    totals_frames,
     watch_frames,
 )
 from analysis.arrival_frames import Apart
 from analysis.frames import Period, Scope
 from analysis.sender_frames import DomainRow
+from store.schema import report
 
 Question = Callable[[Connection, Scope, DomainRow], Any]
 FRAMES = sorted(path.stem for path in Path(arrival_frames.__file__).parent.glob("*frames.py"))
@@ -62,8 +64,8 @@ QUESTIONS: dict[str, Question] = {
     "frames.reports": lambda c, scope, where: frames.reports(c, scope, where.name, PERIOD, 1_000),
     "frames.reporter_names": lambda c, scope, where: frames.reporter_names(c, scope, where.name, PERIOD),
     "frames.report_total": lambda c, scope, where: frames.report_total(c, scope, where.name, PERIOD),
-    "frames.domain_totals": lambda c, scope, _: frames.domain_totals(c, scope),
-    "frames.quarantined": lambda c, scope, _: frames.quarantined(c, scope),
+    "totals_frames.domain_totals": lambda c, scope, _: totals_frames.domain_totals(c, scope),
+    "totals_frames.quarantined": lambda c, scope, _: totals_frames.quarantined(c, scope),
     "frames.customers": lambda c, scope, _: frames.customers(c, scope),
     "arrival_frames.runs": lambda c, scope, _: arrival_frames.runs(c, scope, before=None, limit=9),
     "arrival_frames.message_states": lambda c, scope, _: arrival_frames.message_states(c, scope),
@@ -100,7 +102,7 @@ QUESTIONS: dict[str, Question] = {
     "health_frames.store_bytes": lambda c, scope, _: health_frames.store_bytes(c, scope),
     "ladder_frames.sender_days": lambda c, _, where: ladder_frames.sender_days(c, where, PERIOD, KEYS),
     "ladder_frames.reporter_days": lambda c, _, where: ladder_frames.reporter_days(
-        c, where, PERIOD, all_keys(c, where)[2:]
+        c, where, PERIOD, all_keys(c, where)[2:], all_reporters(c)
     ),
     "ladder_frames.held_mail": lambda c, _, where: ladder_frames.held_mail(c, where, PERIOD, all_keys(c, where)),
     "ladder_frames.sender_names": lambda c, _, where: ladder_frames.sender_names(c, where, PERIOD, all_keys(c, where)),
@@ -141,7 +143,7 @@ QUESTIONS: dict[str, Question] = {
 }
 # What belongs to no customer, so that a customer sees nothing of it.
 OF_THE_HOUSE = {
-    "frames.quarantined",
+    "totals_frames.quarantined",
     "arrival_frames.runs",
     "arrival_frames.message_states",
     "arrival_frames.quarantine",
@@ -161,6 +163,11 @@ CONDITION = {"sender_frames.allowed"}
 
 def all_keys(connection: Connection, where: DomainRow) -> list[str]:
     return [each.key for each in sender_frames.senders(connection, where)]
+
+
+def all_reporters(connection: Connection) -> list[str]:
+    """Who reported about anybody's domain."""
+    return sorted(connection.scalars(select(report.c.reporter).distinct()))
 
 
 def own_senders(connection: Connection, where: DomainRow) -> tuple[Any, ...]:
@@ -199,7 +206,7 @@ BY_NAME: dict[str, Question] = {
     "domains": lambda c, scope, where: frames.domains(c, scope, where.name),
     "days": lambda c, scope, where: frames.days(c, scope, PERIOD, where.name),
     "sender_sources": lambda c, scope, where: frames.sender_sources(c, scope, PERIOD, where.name),
-    "domain_totals": lambda c, scope, where: frames.domain_totals(c, scope, where.name),
+    "domain_totals": lambda c, scope, where: totals_frames.domain_totals(c, scope, where.name),
     "lasting_events": lambda c, scope, where: event_frames.lasting_events(c, scope, since=None, name=where.name),
     "domain_row": QUESTIONS["sender_frames.domain_row"],
 }
