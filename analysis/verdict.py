@@ -77,8 +77,7 @@ def judge(stream: Stream) -> Judgement:
 
 def rule_of(stream: Stream) -> Rule:
     """The first rule of RULES that matches the stream."""
-    rules = _rules_for(stream)
-    for rule in rules:
+    for rule in _rules_for(stream):
         if rule.matches(stream):
             return rule
     raise AssertionError("the last rule matches every stream")

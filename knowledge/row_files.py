@@ -42,6 +42,7 @@ class Keys:
 
 
 def read_rows(shipped: str, extensions: Sequence[Path], groups: tuple[str, ...]) -> dict[str, dict[str, Keys]]:
+    """The rows of the shipped file and, in order, of the extension files: by table and id. Raises TablesError."""
     merged: dict[str, dict[str, Keys]] = {group: {} for group in groups}
     documents = [(shipped, files("knowledge").joinpath(shipped).read_bytes())]
     documents += [(str(path), _bytes(path)) for path in extensions]
@@ -164,9 +165,10 @@ def _provenance(reader: _Reader) -> _Provenance:
 
 
 def service(name: str, rows: Keys) -> Service:
+    """One [[service]] row, every key checked. Raises TablesError, as do the three below."""
     reader = _Reader("service", name, rows)
     origin = _provenance(reader)
-    service = Service(
+    read = Service(
         id=reader.text("id"),
         name=reader.text("name"),
         kind=reader.word("kind", SERVICE_KINDS),
@@ -193,13 +195,14 @@ def service(name: str, rows: Keys) -> Service:
         checked=origin.checked,
     )
     reader.finish()
-    return service
+    return read
 
 
 def forwarder(name: str, rows: Keys) -> Forwarder:
+    """One [[forwarder]] row."""
     reader = _Reader("forwarder", name, rows)
     origin = _provenance(reader)
-    forwarder = Forwarder(
+    read = Forwarder(
         id=reader.text("id"),
         name=reader.text("name"),
         kind=reader.word("kind", FORWARDER_KINDS),
@@ -211,10 +214,11 @@ def forwarder(name: str, rows: Keys) -> Forwarder:
         checked=origin.checked,
     )
     reader.finish()
-    return forwarder
+    return read
 
 
 def envelope_label(name: str, rows: Keys) -> EnvelopeLabel:
+    """One [[envelope_label]] row."""
     reader = _Reader("envelope_label", name, rows)
     origin = _provenance(reader)
     label = EnvelopeLabel(reader.text("label").lower(), origin.note, origin.source, origin.mark, origin.checked)
@@ -223,9 +227,10 @@ def envelope_label(name: str, rows: Keys) -> EnvelopeLabel:
 
 
 def reporter(name: str, rows: Keys) -> Reporter:
+    """One [[reporter]] row."""
     reader = _Reader("reporter", name, rows)
     origin = _provenance(reader)
-    reporter = Reporter(
+    read = Reporter(
         label=reader.text("label"),
         name=reader.text("name"),
         mail_domains=reader.names("mail_domains"),
@@ -237,7 +242,7 @@ def reporter(name: str, rows: Keys) -> Reporter:
         mark=origin.mark,
         checked=origin.checked,
     )
-    if not reporter.mail_domains:
+    if not read.mail_domains:
         raise reader.fail("'mail_domains' is missing")
     reader.finish()
-    return reporter
+    return read

@@ -154,20 +154,20 @@ def customer_addresses(value: str) -> str:
     return value
 
 
-def mail_address(text: str) -> bool:
+def _mail_address(text: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}", text))
 
 
 def recipients(value: str) -> str:
     for line in filter(str.strip, value.splitlines()):
         name, _, address = line.partition(" = ")
-        if not name.strip() or not mail_address(address.strip()):
+        if not name.strip() or not _mail_address(address.strip()):
             raise ValueError("must be empty or lines like: Example Trading = owner@example.jp")
     return value
 
 
 def sender(value: str) -> str:
-    if value and not mail_address(value):
+    if value and not _mail_address(value):
         raise ValueError("must be empty or a mail address like dmarc@example.jp")
     return value
 

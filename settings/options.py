@@ -32,7 +32,7 @@ FILE_SUFFIX = "_FILE"
 MAILBOXES = "mailbox"
 
 
-def named_apart(mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
+def _named_apart(mailboxes: tuple[Mailbox, ...]) -> tuple[Mailbox, ...]:
     names = [mailbox.name for mailbox in mailboxes]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     smtp: Smtp = Smtp()
     log: Log = Log()
-    mailbox: Annotated[tuple[Mailbox, ...], NoDecode, AfterValidator(named_apart)] = ()
+    mailbox: Annotated[tuple[Mailbox, ...], NoDecode, AfterValidator(_named_apart)] = ()
 
     @property
     def rua(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class StoreUnwritable(StoreError):
 
 
 class AlreadyRunning(StoreError):
-    """Another run holds the run lock of this store."""
+    """Another run, or another night, holds its lock on this store."""
 
 
 RESTORE_ADVICE = "nothing was changed; restore a copy with `sekisho db restore FILE`"

@@ -21,30 +21,32 @@ WAIT_SECONDS = 30.0
 WRITER_LOCK = 0x53454B49_0001
 _RUN_LOCK = 0x53454B49_0002
 _NIGHT_LOCK = 0x53454B49_0003
+_RUN_FILE, _NIGHT_FILE = ".run", ".night"
 
 
 @contextmanager
 def run_lock(url: str) -> Iterator[None]:
-    """Held for a whole run; the kernel (or the server) frees it when the holder dies. Raises AlreadyRunning."""
-    address = parse_url(url)
-    if is_sqlite(address):
-        require_sqlite_file(store_path(address))
-        lock = run_lock_file(store_path(address))
-    else:
-        lock = _server_lock(address, _RUN_LOCK)
-    with lock:
+    """Held for a whole run. Raises AlreadyRunning, StoreMissing, StoreDamaged."""
+    with _held(url, _RUN_FILE, _RUN_LOCK):
         yield
 
 
 @contextmanager
 def night_lock(url: str) -> Iterator[None]:
-    """Held for a whole night, around the run locks that its steps take and give back. Raises AlreadyRunning."""
+    """Held for a whole night, around the run locks that its steps take and give back. Raises as `run_lock`."""
+    with _held(url, _NIGHT_FILE, _NIGHT_LOCK):
+        yield
+
+
+@contextmanager
+def _held(url: str, suffix: str, number: int) -> Iterator[None]:
+    """The lock of the file with this suffix beside a SQLite store, or of this number on a PostgreSQL server."""
     address = parse_url(url)
     if is_sqlite(address):
         require_sqlite_file(store_path(address))
-        lock = _file_lock(store_path(address), ".night")
+        lock = _file_lock(store_path(address), suffix)
     else:
-        lock = _server_lock(address, _NIGHT_LOCK)
+        lock = _server_lock(address, number)
     with lock:
         yield
 
@@ -52,7 +54,7 @@ def night_lock(url: str) -> Iterator[None]:
 @contextmanager
 def run_lock_file(path: Path) -> Iterator[None]:
     """The run lock of the SQLite store at `path`, also when there is no readable file: an flock on `<path>.run`."""
-    with _file_lock(path, ".run"):
+    with _file_lock(path, _RUN_FILE):
         yield
 
 

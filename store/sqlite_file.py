@@ -1,4 +1,4 @@
-"""A SQLite store's file, looked at before it is opened. Never creates, changes or opens it ourselves."""
+"""A SQLite store's file, looked at before it is used. Nothing here creates or changes it, and only SQLite opens it."""
 
 import errno
 import os

@@ -60,6 +60,17 @@ def test_a_signature_decides_before_the_envelope_the_envelope_before_the_host_an
     )
 
 
+def test_a_service_is_shown_by_its_japanese_name_too_whether_it_sends_or_passes_on() -> None:
+    def name(**facts: object) -> str:
+        given_facts: dict[str, object] = {"ip": "192.0.2.10", "header_from": "example.jp", **facts}
+        return name_sender(SenderFacts(**given_facts), TABLES).name  # type: ignore[arg-type]
+
+    assert name(spf_domain="spf.haihaimail.jp") == "配配メール · HaihaiMail (Rakus)"
+    sakura = "さくらのレンタルサーバ / メールボックス · Sakura Rental Server / Mailbox"
+    assert name(ptr="www1.sakura.ne.jp") == f"via {sakura}"
+    assert name(ptr="o1.sendgrid.net") == "SendGrid"
+
+
 def test_the_customers_own_domain_names_nothing() -> None:
     own = {"dkim_domains": ("mail.sendgrid.net",), "spf_domain": "bounce.sendgrid.net", "header_from": "sendgrid.net"}
 
