@@ -1,6 +1,6 @@
 """The work queue: one row per domain of the scope, what needs a person first.
 
-Pure arithmetic over rows that others read: standings as they were worked out last, mail by day, open events.
+Pure arithmetic over rows that others read (`of_scope`): standings as worked out last, mail by day, open events.
 """
 
 from collections import defaultdict
@@ -8,13 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analysis import frames
-from analysis.frames import DayMessages, DomainFacts, Period
+from analysis import events, frames, standings
+from analysis.frames import Connection, DayMessages, DomainFacts, Period, Scope
 from analysis.ladder import Advice
 from analysis.rates import PassRate, added
 from analysis.stages import Stage
 from analysis.standings import Blocker, Standing
+from knowledge.tables import Tables
 from wording import forms
+
+DAY_SECONDS = 86_400
+DAYS = 30
 
 
 class State(StrEnum):
@@ -76,7 +80,7 @@ class Queue:
 
 
 def build(
-    standings: Iterable[Standing],
+    stood: Iterable[Standing],
     facts: Iterable[DomainFacts],
     messages: Iterable[DayMessages],
     open_events: Mapping[str, int],
@@ -87,10 +91,23 @@ def build(
     known = {each.domain: each for each in facts}
     rows = (
         _row(each, known[each.domain], days.get(each.domain, ()), open_events.get(each.domain, 0), period)
-        for each in standings
+        for each in stood
         if each.domain in known
     )
     return Queue(tuple(sorted(rows, key=_urgency)), period)
+
+
+def of_scope(connection: Connection, scope: Scope, tables: Tables, now: int) -> Queue:
+    """The queue of every domain of the scope, with the mail of the last DAYS days."""
+    today = now // DAY_SECONDS
+    period = Period(today - DAYS + 1, today)
+    return build(
+        standings.current(connection, scope, tables, now),
+        frames.domains(connection, scope),
+        frames.day_messages(connection, scope, period),
+        events.open_counts(connection, scope),
+        period,
+    )
 
 
 def _by_domain(found: Iterable[DayMessages]) -> dict[str, list[DayMessages]]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, true
 
 from analysis.frames import Scope
 from analysis.sender_frames import allowed
@@ -24,13 +24,15 @@ class StateRow(NamedTuple):
     blocker: str | None
     own_messages: int
     own_passed: int
+    worked_out_at: int
 
 
-def states(connection: Connection, scope: Scope) -> tuple[StateRow, ...]:
-    """Every domain of the scope with what is kept of it; by name."""
+def states(connection: Connection, scope: Scope, name: str | None = None) -> tuple[StateRow, ...]:
+    """Every domain of the scope, or the one called `name`, with what is kept of it; by name."""
     kept = [domain_state.c[name] for name in StateRow._fields[2:]]
     joined = domain.outerjoin(domain_state, domain_state.c.domain_id == domain.c.id).outerjoin(
         customer, customer.c.id == domain.c.customer_id
     )
-    statement = select(domain.c.name, customer.c.name, *kept).select_from(joined).where(allowed(scope))
+    named = true() if name is None else domain.c.name == name
+    statement = select(domain.c.name, customer.c.name, *kept).select_from(joined).where(allowed(scope), named)
     return tuple(StateRow(*row) for row in connection.execute(statement.order_by(domain.c.name)))

@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ class Standing:
     confirmed_messages  counted messages of its own senders in the 35 days that the gates judge (coverage.WINDOW_DAYS),
                         without failing ones that a forwarder explains; `confirmed_passed` of them passed
     stale               something in the store changed since, or a day has ended since
+    worked_out_at       epoch seconds at which what is kept was worked out; None: it is not what is kept
     """
 
     domain: str
@@ -61,12 +62,18 @@ class Standing:
     confirmed_passed: int
     as_of: int | None
     stale: bool
+    worked_out_at: int | None = None
 
 
-def standings(connection: Connection, scope: Scope, *, now: int | None = None) -> tuple[Standing, ...]:
-    """Every domain of the scope by name, as it was worked out last. Without `now` no row is stale by its age."""
+def standings(
+    connection: Connection, scope: Scope, *, now: int | None = None, name: str | None = None
+) -> tuple[Standing, ...]:
+    """Every domain of the scope by name, or the one called `name`, as it was worked out last.
+
+    Without `now` no row is stale by its age.
+    """
     number, today = current_generation(connection), None if now is None else now // DAY_SECONDS
-    return tuple(_standing(row, number, today) for row in standing_frames.states(connection, scope))
+    return tuple(_standing(row, number, today) for row in standing_frames.states(connection, scope, name))
 
 
 def _standing(row: StateRow, generation: int, today: int | None) -> Standing:
@@ -86,6 +93,7 @@ def _standing(row: StateRow, generation: int, today: int | None) -> Standing:
         confirmed_passed=row.own_passed,
         as_of=row.as_of,
         stale=row.generation != generation or late,
+        worked_out_at=row.worked_out_at,
     )
 
 
@@ -103,22 +111,40 @@ def current(connection: Connection, scope: Scope, tables: Tables, now: int) -> t
 
 
 def _anew(connection: Connection, scope: Scope, old: Standing, tables: Tables, now: int) -> Standing:
-    state = worked_out(connection, scope, old.domain, tables, now)
-    if state is None:
+    where = sender_frames.domain_row(connection, scope, old.domain)
+    if where is None:
         return old
+    facts = ladder.facts_of(connection, scope, where, tables, now)
+    return renewed(old, facts, ladder.advise(old.domain, facts))
+
+
+def renewed(old: Standing, facts: Facts, advice: Advice) -> Standing:
+    """The standing that these facts and their advice make of a stale one."""
+    messages, passed = _recent(facts)
     return replace(
         old,
-        stage=state.stage,
-        next_stage=state.next_stage,
-        ready=state.ready,
-        step_down=state.step_down,
-        blockers=state.blockers,
-        blocker=None if state.blocker is None else _blocker(state.blocker),
-        confirmed_messages=state.own_messages,
-        confirmed_passed=state.own_passed,
-        as_of=state.as_of,
+        stage=advice.stage,
+        next_stage=advice.next_stage,
+        ready=advice.ready,
+        step_down=advice.step_down,
+        blockers=len(advice.blockers),
+        blocker=_first(advice.blockers),
+        confirmed_messages=messages,
+        confirmed_passed=passed,
+        as_of=advice.as_of,
         stale=False,
+        worked_out_at=None,
     )
+
+
+def _recent(facts: Facts) -> tuple[int, int]:
+    """Messages of the domain's own senders in the days that the gates judge, and how many of them passed."""
+    recent = [each for each in facts.own if each.in_window]
+    return sum(each.messages for each in recent), sum(each.passed for each in recent)
+
+
+def _first(blockers: Sequence[Gate]) -> Blocker | None:
+    return Blocker(blockers[0].id, blockers[0].state, blockers[0].why) if blockers else None
 
 
 def worked_out(connection: Connection, scope: Scope, name: str, tables: Tables, now: int) -> State | None:
@@ -131,7 +157,7 @@ def worked_out(connection: Connection, scope: Scope, name: str, tables: Tables, 
 
 
 def _state(domain_id: int, facts: Facts, advice: Advice) -> State:
-    recent = [each for each in facts.own if each.in_window]
+    messages, passed = _recent(facts)
     return State(
         domain_id=domain_id,
         as_of=advice.as_of,
@@ -141,8 +167,8 @@ def _state(domain_id: int, facts: Facts, advice: Advice) -> State:
         step_down=advice.step_down,
         blockers=len(advice.blockers),
         blocker=_kept(advice.blockers[0]) if advice.blockers else None,
-        own_messages=sum(each.messages for each in recent),
-        own_passed=sum(each.passed for each in recent),
+        own_messages=messages,
+        own_passed=passed,
     )
 
 

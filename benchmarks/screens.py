@@ -4,12 +4,15 @@
     python benchmarks/screens.py --store FILE          generated once into FILE, reused when FILE exists
     python benchmarks/screens.py --records 200000      smaller
 
-In Debian's Chromium (CHROMIUM names another) a click on a section of a domain, or a filter of the work queue, is timed
-until what it asked for stands on the screen and the frame after it is drawn; over the server's websocket, until the
-server says that the page is complete. Every page has to hold what it is about: an error, a login or another domain's
-page ends the run. Targets: a click costs at most 50 ms more than on the empty page (medians of one run, warm); with 40
-sessions, each clicking every 5 seconds and each on domains that nobody opened before, 95 of 100 clicks take under
-300 ms; an idle session more holds under 2 MB. Exit code 1 when one is missed.
+Over the server's websocket a click is timed until the server says that the page is complete; in Debian's Chromium until
+the window shows what was asked for, and until the page below it is complete too (`repaints.py` says what that means).
+Every page has to hold what it is about: an error, a login or another domain's page ends the run. Targets: a click costs
+at most 50 ms more than on the empty page (medians of one run, warm); with 40 sessions, each clicking every 5 seconds
+and each on domains that nobody opened before, 95 of 100 clicks take under 300 ms; an idle session more holds under
+2 MB. Exit code 1 when one is missed.
+
+The 40 sessions begin as soon as the server answers. Their program shares the machine with the server and takes about a
+thirtieth of a core: it keeps every element of every page and looks for what the page has to hold.
 """
 
 import argparse
@@ -22,14 +25,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 from generated_store import DOMAINS, domain_name, generate
-from playwright.sync_api import Browser, Page, sync_playwright
+from repaints import OVER_FLOOR_MS, browsed
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
@@ -39,16 +42,16 @@ from store.opened import OpenStore
 
 HERE = Path(__file__).parent
 SEKISHO = Path(sys.executable).with_name("sekisho")
-CLICKS, BROWSER_CLICKS = 25, 12
+CLICKS = 25
 SESSIONS, EVERY_SECONDS, ROUNDS = 40, 5.0, 6
 IDLE_SESSIONS = 40
-OVER_FLOOR_MS, P95_MS, IDLE_MB = 50, 300, 2
+P95_MS, IDLE_MB = 300, 2
 # What each section of a domain has to show, beside the domain's name: words, and kinds of elements.
 TABS = {
     "alignment": ("SPF and DKIM alignment by day", "vega_lite_chart", "dataframe"),
-    "senders": ("All senders in one table", "metric"),
-    "next": ("The customer's consent", "G1 · Mail was observed long enough"),
-    "replay": ("Whom the policy meets", "vega_lite_chart", "dataframe"),
+    "senders": ("All senders in one table", 'class="sekisho-sender"'),
+    "next": ("The customer's consent", "Gates of this step", "Judged by the mail of 35 days"),
+    "replay": ("Whom the policy meets", "How well the formula fits", "dataframe"),
     "records": ("Nobody has looked at the DNS of this domain yet",),
     "reports": ("Click a line to see the report in full.", "dataframe"),
 }
@@ -204,18 +207,19 @@ def row(name: str, wanted: Sequence[Click], url: str, token: str, floor: float) 
     return over <= OVER_FLOOR_MS
 
 
-async def many_readers(url: str, tokens: Sequence[str]) -> list[float]:
-    """Milliseconds of every click of all sessions; none opens what another one has opened."""
+async def many_readers(url: str, tokens: Sequence[str]) -> list[tuple[str, float]]:
+    """Section and milliseconds of every click of all sessions; none opens what another one has opened."""
 
-    async def reader(number: int, token: str) -> list[float]:
+    async def reader(number: int, token: str) -> list[tuple[str, float]]:
         await asyncio.sleep(number * EVERY_SECONDS / SESSIONS)
         found = []
         async with session(url, token) as tab:
             await tab.click("", "", QUEUE)
             for turn in range(ROUNDS):
-                wanted = on_domain(1 + (number * 13 + turn) % DOMAINS, list(TABS)[turn % len(TABS)])
+                section = list(TABS)[turn % len(TABS)]
+                wanted = on_domain(1 + (number * 13 + turn) % DOMAINS, section)
                 until = time.monotonic() + EVERY_SECONDS
-                found.append(await tab.click(*wanted))
+                found.append((section, await tab.click(*wanted)))
                 await asyncio.sleep(max(0.0, until - time.monotonic()))
         return found
 
@@ -226,12 +230,20 @@ async def many_readers(url: str, tokens: Sequence[str]) -> list[float]:
 def many(url: str, tokens: Sequence[str], server: psutil.Process) -> float:
     """The p95 in milliseconds; printed with what the server computed, which a busy machine does not change."""
     before = computing(server)
-    found = sorted(asyncio.run(many_readers(url, tokens)))
-    p95 = found[int(0.95 * len(found))]
+    found = asyncio.run(many_readers(url, tokens))
+    p95 = p95_of(ms for _section, ms in found)
+    median = statistics.median(ms for _section, ms in found)
     spent = [(now - then) * 1_000 / len(found) for then, now in zip(before, computing(server), strict=True)]
-    print(f"{SESSIONS} sessions, {len(found)} clicks: median {statistics.median(found):.0f} ms, p95 {p95:.0f} ms;")
+    print(f"{SESSIONS} sessions, {len(found)} clicks: median {median:.0f} ms, p95 {p95:.0f} ms;")
+    sections = (f"{name} {p95_of(ms for section, ms in found if section == name):.0f}" for name in TABS)
+    print(f"p95 of each section in ms: {', '.join(sections)};")
     print(f"computing for each: {spent[0]:.0f} ms in the server's process, {spent[1]:.0f} ms in those beside it")
     return p95
+
+
+def p95_of(times: Iterable[float]) -> float:
+    ordered = sorted(times)
+    return ordered[int(0.95 * len(ordered))]
 
 
 def computing(server: psutil.Process) -> tuple[float, float]:
@@ -253,73 +265,6 @@ async def idle_megabytes(url: str, token: str, server: psutil.Process) -> float:
         for each in kept:
             await each.__aexit__(None, None, None)
         return held / IDLE_SESSIONS / 1_000_000
-
-
-# ---- What is measured in a browser
-
-# Clicks the button with this word and waits for a heading or a caption with that one, a page at rest, charts and tables
-# drawn, and two frames, after the second of which the first one is on the screen.
-REPAINT = """([word, sign]) => new Promise((done, failed) => {
-    const button = [...document.querySelectorAll("[data-testid=stButtonGroup] button")]
-        .find(each => each.textContent.trim() === word);
-    const began = performance.now();
-    const isThere = () => {
-        const app = document.querySelector("[data-testid=stApp]");
-        return app.dataset.testScriptState === "notRunning"
-            && [...document.querySelectorAll("h1, h2, h3, [data-testid=stCaptionContainer] p, summary p")]
-                .some(each => each.textContent.includes(sign))
-            && !document.querySelector("[data-testid=stSkeleton]")
-            && [...document.querySelectorAll("[data-testid=stVegaLiteChart], [data-testid=stDataFrame]")]
-                .every(each => each.querySelector("canvas, svg"));
-    };
-    const look = () => isThere()
-        ? requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)))
-        : performance.now() - began > 30000 ? failed(sign) : setTimeout(look, 2);
-    button.click();
-    look();
-})"""
-RESTS = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]"
-# (word on the button, what the page then shows); each is clicked in turn.
-EMPTY_CLICKS = (("two", "two"), ("one", "one"))
-QUEUE_CLICKS = (("blocked", "Click a line to open"), ("all", f"{DOMAINS} of {DOMAINS} domains"))
-SECTION_CLICKS = {
-    "Senders": "All senders in one table",
-    "Next step": "The customer's consent",
-    "Replay": "Whom the policy meets",
-    "Records": "Nobody has looked at the DNS of this domain yet",
-    "Reports": "Click a line to see the report",
-    "Alignment": "What receivers did",
-}
-
-
-def repaints(page: Page, address: str, wanted: Sequence[tuple[str, str]]) -> dict[str, float]:
-    """The median milliseconds from each click to the repainted screen, after a first round that is not counted."""
-    page.goto(address)
-    page.locator(RESTS).wait_for(timeout=60_000)
-    page.get_by_test_id("stButtonGroup").get_by_text(wanted[0][0], exact=True).wait_for(timeout=60_000)
-    found: dict[str, list[float]] = {word: [] for word, _sign in wanted}
-    for _ in range(BROWSER_CLICKS + 1):
-        for word, sign in wanted:
-            found[word].append(page.evaluate(REPAINT, [word, sign]))
-    return {word: statistics.median(times[1:]) for word, times in found.items()}
-
-
-def in_browser(browser: Browser, empty: str, url: str, token: str) -> bool:
-    context = browser.new_context(locale="en-US", viewport={"width": 1400, "height": 1000})
-    context.add_cookies([{"name": "sekisho_session", "value": token, "url": url}])
-    page = context.new_page()
-    floor = statistics.median(repaints(page, empty, EMPTY_CLICKS).values())
-    print(f"\nfloor in the browser: {floor:.0f} ms")
-    print("\n| click, to the repainted screen | warm ms | over the floor | target |\n|---|---|---|---|")
-    found = {f"work queue, {word}": ms for word, ms in repaints(page, url, QUEUE_CLICKS).items()}
-    for number in (1, 100):
-        address = f"{url}/domain?domain={domain_name(number)}"
-        each = repaints(page, address, list(SECTION_CLICKS.items()))
-        found |= {f"{domain_name(number)}, {word}": ms for word, ms in each.items()}
-    context.close()
-    for name, ms in found.items():
-        print(f"| {name} | {ms:.0f} | {ms - floor:.0f} | {OVER_FLOOR_MS} |")
-    return all(ms - floor <= OVER_FLOOR_MS for ms in found.values())
 
 
 # ---- The run
@@ -373,16 +318,6 @@ def measured(database: str) -> int:
         print(f"\nan idle session more holds {idle:.2f} MB")
         met &= browsed(empty, url, tokens[0])
     return 0 if met and p95 < P95_MS and idle < IDLE_MB else 1
-
-
-def browsed(empty: str, url: str, token: str) -> bool:
-    with sync_playwright() as playwright:
-        program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        try:
-            return in_browser(browser, empty, url, token)
-        finally:
-            browser.close()
 
 
 if __name__ == "__main__":

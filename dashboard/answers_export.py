@@ -43,14 +43,22 @@ def subject_of(visit: Visit, wanted: str) -> Subject | None:
 
 def export_button(visit: Visit, wanted: str, period: Period, *, key: str) -> None:
     """The button that downloads the set of a domain or customer; no button where there is no such subject."""
-    _ = translator(visit.language)
     subject = subject_of(visit, wanted)
-    if subject is None:
-        return
+    if subject is not None:
+        _show_button(visit, wanted, subject.slug, period, key)
+
+
+def domain_button(visit: Visit, name: str, period: Period, *, key: str) -> None:
+    """The button that downloads the set of a domain (A-label) that the visitor has just been shown."""
+    _show_button(visit, name, export.slug(name), period, key)
+
+
+def _show_button(visit: Visit, wanted: str, slug: str, period: Period, key: str) -> None:
+    _ = translator(visit.language)
     st.download_button(
         _("All files (CSV, Excel)"),
         data=partial(export_set, visit.token, wanted, period),
-        file_name=set_name(subject.slug, period),
+        file_name=set_name(slug, period),
         mime="application/zip",
         key=key,
         icon=":material/folder_zip:",
@@ -65,6 +73,9 @@ def report_button(visit: Visit, wanted: str, *, key: str) -> None:
     owner = session.opened().read(lambda connection: _owner(connection, visit.visitor, wanted))
     if owner is None:
         return
+    if not monthly.can_draw():
+        st.warning(_undrawn(visit))
+        return
     period = report_analysis.last_month(visit.today)
     st.download_button(
         _("Monthly report (PDF)"),
@@ -75,6 +86,18 @@ def report_button(visit: Visit, wanted: str, *, key: str) -> None:
         icon=":material/picture_as_pdf:",
         on_click="ignore",
         help=_("The report of %(month)s, as the customer gets it.", month=monthly.month_of(period, visit.language)),
+    )
+
+
+def _undrawn(visit: Visit) -> str:
+    """Why there is no report to download, for who can do something about it and for who cannot."""
+    _ = translator(visit.language)
+    if visit.visitor.role == "customer":
+        return _("The monthly report cannot be drawn as a PDF at the moment. Please ask us for it.")
+    return _(
+        "The monthly report cannot be drawn on this server: a PDF needs Pango and a Japanese font "
+        "(Debian: apt-get install %(packages)s).",
+        packages=monthly.PACKAGES,
     )
 
 

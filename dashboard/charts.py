@@ -60,7 +60,7 @@ def _stacked_days(days: Sequence[DayRow], bands: tuple[Band, ...], title: str, l
         "height": _HEIGHT,
         "mark": "bar",
         "encoding": {
-            "x": day_axis(days, language),
+            "x": _every_day(days, language),
             "y": {
                 "field": "messages",
                 "type": "quantitative",
@@ -83,7 +83,14 @@ def _stacked_days(days: Sequence[DayRow], bands: tuple[Band, ...], title: str, l
     }
 
 
+def _every_day(days: Sequence[DayRow], language: str) -> Spec:
+    """The axis with all days, also those for which no bar is drawn."""
+    axis = day_axis(days, language)
+    return axis | {"scale": axis["scale"] | {"domain": [forms.as_date(day.day).isoformat() for day in days]}}
+
+
 def _points(days: Sequence[DayRow], bands: tuple[Band, ...], _: Translator) -> list[dict[str, object]]:
+    """What is to be drawn: a bar without height would only cost the browser time."""
     return [
         {
             "day": forms.as_date(day.day).isoformat(),
@@ -94,6 +101,7 @@ def _points(days: Sequence[DayRow], bands: tuple[Band, ...], _: Translator) -> l
         }
         for day in days
         for order, band in enumerate(bands)
+        if band.messages(day)
     ]
 
 

@@ -5,6 +5,7 @@ OfficeError and StoreError.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from analysis import gates, ladder, sender_frames, standings
 from analysis.frames import Connection, Scope
@@ -44,9 +45,7 @@ def withdraw_consent(visit: Visit, name: str, stage: Stage) -> None:
 
 def refresh_standing(connection: Connection, name: str, now: int) -> None:
     """Keep where the domain stands after a change, so that the work queue shows it; in the caller's transaction."""
-    seen = kept.current_generation(connection)
-    state = standings.worked_out(connection, EVERYTHING, name, known.tables(), now)
-    kept.save(connection, [] if state is None else [state], seen=seen, now=now)
+    kept.renew(connection, partial(standings.worked_out, connection, EVERYTHING, name, known.tables(), now), now=now)
 
 
 def _evidence(connection: Connection, name: str, now: int) -> Mapping[str, object]:

@@ -2,6 +2,8 @@
 list is shown.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -11,6 +13,15 @@ from analysis.frames import Period
 from dashboard import answers, parts
 from dashboard.session import Visit
 from wording import forms, translator
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section: its word and what draws it. `of_period`: whether it shows the days that the reader chose."""
+
+    word: str
+    show: Callable[[Visit, str, Period], None]
+    of_period: bool = True
 
 
 def show_silence(visit: Visit, name: str, period: Period, last_report_end: int | None) -> None:

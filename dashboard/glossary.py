@@ -57,5 +57,6 @@ WORDS = (
 def show(language: str) -> None:
     """The words, folded away until somebody asks."""
     _ = translator(language)
-    with st.expander(_("What these words mean"), key="glossary", icon=":material/menu_book:"):
-        st.markdown("\n\n".join(f"**{_(word)}**: {_(meaning)}" for word, meaning in WORDS))
+    opened = st.expander(_("What these words mean"), key="glossary", on_change="rerun", icon=":material/menu_book:")
+    if opened.open:
+        opened.markdown("\n\n".join(f"**{_(word)}**: {_(meaning)}" for word, meaning in WORDS))

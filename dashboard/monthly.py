@@ -27,6 +27,7 @@ from dashboard.text import plain
 from wording import Translator, forms, translator
 
 FONTS = "Noto Sans CJK JP"
+PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk"
 _CHART_WIDTH, _CHART_HEIGHT = 620, 150
 
 
@@ -65,14 +66,23 @@ def pdf(report: MonthlyReport, language: str) -> bytes:
 
     Raises NoPango.
     """
-    try:
-        import weasyprint  # takes half a second, which no other command should pay
-    except OSError as error:
-        packages = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk"
-        raise NoPango(f"a PDF needs Pango and a Japanese font (Debian: apt-get install {packages})") from error
+    if not can_draw():
+        raise NoPango(f"a PDF needs Pango and a Japanese font (Debian: apt-get install {PACKAGES})")
+    import weasyprint
+
     nothing = weasyprint.urls.URLFetcher(allowed_protocols=["data"])
     drawn: bytes = weasyprint.HTML(string=html(report, language), url_fetcher=nothing).write_pdf(pdf_variant="pdf/ua-1")
     return drawn
+
+
+@cache
+def can_draw() -> bool:
+    """Whether this machine has what draws a PDF. Takes half a second the first time, which no other command pays."""
+    try:
+        import weasyprint  # noqa: F401 it loads the libraries when it is imported
+    except OSError:
+        return False
+    return True
 
 
 def month_of(period: Period, language: str) -> str:

@@ -18,7 +18,7 @@ from dashboard import session
 from dashboard.notices import Notice
 from dashboard.session import Visit
 from dashboard.tables import Table
-from dashboard.text import md
+from dashboard.text import md, strong
 from wording import forms, later, translator
 
 ROLE_WORDS = {"operator": later("operator"), "staff": later("staff"), "customer": later("customer")}
@@ -93,12 +93,15 @@ def same_tab_link(words: str, path: str) -> None:
     st.html(f'<a href="{escape(path)}" style="color: inherit">{escape(words)}</a>')
 
 
-def figures(shown: list[Figure]) -> None:
-    """Numbers side by side."""
-    for column, figure in zip(st.columns(len(shown)), shown, strict=True):
-        with column.container(border=True, height="stretch", gap=None):
-            st.metric(figure.label, figure.value)
-            st.caption(figure.note)
+def figures(shown: list[Figure], *, small: bool = False) -> None:
+    """Numbers side by side, as cards (`markup`): one element, where three for each would be felt at every click."""
+    rows = (
+        [figure.label for figure in shown],
+        ["---"] * len(shown),
+        [strong(figure.value) if small else figure.value for figure in shown],
+        [figure.note for figure in shown],
+    )
+    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
 
 
 def show_notice(notice: Notice) -> None:
@@ -233,6 +236,12 @@ def choose_in_list(label: str, words: dict[str, str], *, usual: str, key: str, w
         width=width,
     )
     return chosen or usual
+
+
+def chosen_in_address(words: dict[str, str], usual: str, key: str) -> str:
+    """What `choose_in_list` would find chosen in the page's address, where the list is not drawn."""
+    written = st.query_params.get(key, usual)
+    return written if written in words else usual
 
 
 def find_text(label: str, placeholder: str, *, key: str) -> str:

@@ -11,8 +11,8 @@ from dashboard.tables import Column, Table
 from dashboard.text import plain
 from wording import forms, translator
 
-_STATE_PIXELS, _STAGE_PIXELS, _TREND_PIXELS, _RATE_PIXELS = 80, 160, 85, 125
-_COUNT_PIXELS, _DAY_PIXELS, _WAITS_PIXELS = 65, 95, 285
+_STATE_PIXELS, _STAGE_PIXELS, _TREND_PIXELS, _RATE_PIXELS = 80, 160, 92, 132
+_COUNT_PIXELS, _EVENTS_PIXELS, _DAY_PIXELS, _WAITS_PIXELS = 65, 75, 105, 290
 
 
 def queue(rows: list[QueueRow], language: str, *, for_customer: bool) -> Table:
@@ -85,7 +85,7 @@ def _columns(language: str, *, for_customer: bool) -> list[Column[QueueRow]]:
         ),
         Column(
             "events",
-            st.column_config.NumberColumn(_("Events"), width=_COUNT_PIXELS, format="localized", help=_("Open events")),
+            st.column_config.NumberColumn(_("Events"), width=_EVENTS_PIXELS, format="localized", help=_("Open events")),
             lambda row: row.open_events,
         ),
         Column(

@@ -53,46 +53,65 @@ def key_of(sender: str) -> str:
     return sha256(sender.encode()).hexdigest()[:12]
 
 
-def show_verdict(visit: Visit, verdict: str) -> None:
-    """The verdict in a word, a colour and a sign."""
+def verdict_badge(visit: Visit, verdict: str) -> str:
+    """The verdict in a word, a colour and a sign (Markdown)."""
     word = translator(visit.language)(VERDICTS[verdict])
-    st.badge(word, icon=ICONS[verdict], color=COLOURS.get(verdict, "gray"))
+    return f":{COLOURS.get(verdict, 'gray')}-badge[{ICONS[verdict]} {word}]"
 
 
-def show_reason(visit: Visit, sender: Sender) -> None:
-    """Why the verdict is what it is, how the addresses divide, and what was decided."""
+def small(markdown: str) -> str:
+    """Markdown that says less than what stands beside it."""
+    return f":small[:gray[{markdown}]]"
+
+
+def reason(visit: Visit, sender: Sender) -> str:
+    """Why the verdict is what it is, how the addresses divide, and what was decided (Markdown)."""
     _ = translator(visit.language)
     why = md(sender.judgement.why(visit.language))
-    st.markdown(f":material/contact_support: **{why}**" if sender.verdict == "candidate" else why)
+    said = [f":material/contact_support: **{why}**" if sender.verdict == "candidate" else why]
     if len(sender.split) > 1:
         shares = (f"{_(VERDICTS[verdict])} {forms.number(visit.language, each)}" for verdict, each in sender.split)
-        st.caption(_("Messages by the verdict of their address: %(shares)s.", shares=md(" · ".join(shares))))
+        said.append(small(_("Messages by the verdict of their address: %(shares)s.", shares=md(" · ".join(shares)))))
     if sender.decision:
-        _show_decision(visit, sender.decision)
+        said.append(small(_decision(visit, sender.decision)))
+    return "\n\n".join(said)
 
 
-def _show_decision(visit: Visit, decided: Decided) -> None:
+def _decision(visit: Visit, decided: Decided) -> str:
     _ = translator(visit.language)
     word = _(DECISIONS[decided.decision])
     day = forms.day(visit.language, decided.at // 86_400)
-    if may_decide(visit):
-        words = _("Decided: %(decision)s (%(by)s, %(day)s).", decision=word, by=md(decided.by), day=day)
-        st.caption(f"{words} {md(decided.note)}")
-    else:
-        st.caption(_("Decided: %(decision)s (%(day)s).", decision=word, day=day))
-    if decided.contradiction:
-        st.warning(md(decided.contradiction.why(visit.language)), icon=":material/warning:")
+    if not may_decide(visit):
+        return _("Decided: %(decision)s (%(day)s).", decision=word, day=day)
+    words = _("Decided: %(decision)s (%(by)s, %(day)s).", decision=word, by=md(decided.by), day=day)
+    return f"{words} {md(decided.note)}"
+
+
+def show_contradiction(visit: Visit, sender: Sender) -> None:
+    """What the mail says against the decision, where it does."""
+    if sender.decision and sender.decision.contradiction:
+        st.warning(md(sender.decision.contradiction.why(visit.language)), icon=":material/warning:")
 
 
 def show_repair(visit: Visit, sender: Sender) -> None:
-    """What to do, to copy, in the reader's language and in the other one."""
+    """What to do, to copy, in the reader's language."""
     if not sender.repairs:
         return
     _ = translator(visit.language)
     st.markdown(strong(_("Repair, to copy")))
-    order = ("ja", "en") if visit.language == "ja" else ("en", "ja")
-    for tab, language in zip(st.tabs([_LANGUAGES[each] for each in order]), order, strict=True):
-        tab.code(repair_text(sender.repairs, language), language=None, wrap_lines=True)
+    st.code(repair_text(sender.repairs, visit.language), language=None, wrap_lines=True)
+
+
+def show_other_language(visit: Visit, sender: Sender) -> None:
+    """The same in the other language, to be opened."""
+    if not sender.repairs:
+        return
+    _ = translator(visit.language)
+    other = "en" if visit.language == "ja" else "ja"
+    words = _("Repair in %(language)s", language=_LANGUAGES[other])
+    opened = st.popover(words, icon=":material/translate:", key=f"repair_{key_of(sender.key)}", on_change="rerun")
+    if opened.open:
+        opened.code(repair_text(sender.repairs, other), language=None, wrap_lines=True)
 
 
 def show_decide(visit: Visit, domain: str, sender: Sender) -> None:

@@ -12,12 +12,13 @@ import logging
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit
+from PIL import Image
 from starlette.datastructures import MutableHeaders
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
@@ -25,11 +26,13 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard import login, session, workshop
+from analysis.frames import Scope as Domains
+from dashboard import answers_queue, login, session, workshop
 from dashboard.theme import server_options
+from knowledge.rows import TablesError
 from settings import Dashboard
 from store.errors import StoreError
-from wording import translator
+from wording import LANGUAGES, translator
 
 _LOG = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
@@ -235,13 +238,27 @@ def _origins(dashboard: Dashboard) -> list[str]:
 
 @asynccontextmanager
 async def _warmed(_app: streamlit.App) -> AsyncIterator[None]:
-    """Pay for the large imports before the first visitor, and keep them out of every later garbage collection."""
-    for module in ("pandas", "pyarrow", "dashboard.views.queue", "dashboard.views.domain"):
-        import_module(module)
-    gc.collect()
-    gc.freeze()
-    with workshop.opened():
+    """Pay for the large imports and the start page before the first visitor, and keep both out of every later garbage
+    collection.
+    """
+    with workshop.opened() as wait_for_workshop:
+        for module in ("pandas", "pyarrow.pandas_compat", "dashboard.views.queue", "dashboard.views.domain"):
+            import_module(module)
+        Image.preinit()
+        await asyncio.to_thread(wait_for_workshop)
+        await asyncio.to_thread(_rehearse)
+        gc.collect()
+        gc.freeze()
         yield
+
+
+def _rehearse() -> None:
+    """Ask what every visitor asks. What is wrong with the store or the tables is told to the one who meets it."""
+    for language in LANGUAGES:
+        translator(language)("")
+    with suppress(StoreError, TablesError):
+        session.find("")
+        answers_queue.work_queue(Domains(None))
 
 
 def _report_error(error: Exception) -> bool:

@@ -17,6 +17,8 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Co", "Cs"})
 
 def plain(value: str) -> str:
     """`value` with every invisible or direction-changing character replaced by U+FFFD, for literal places."""
+    if value.isprintable():  # none of these categories is; most texts end here
+        return value
     return "".join("\ufffd" if unicodedata.category(character) in _INVISIBLE else character for character in value)
 
 

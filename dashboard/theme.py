@@ -20,7 +20,6 @@ _LOOK: dict[str, object] = {
     "theme.baseRadius": "6px",
     "theme.headingFontSizes": ["1.75rem", "1.3rem", "1.05rem"],
     "theme.headingFontWeights": [700, 600, 600],
-    "theme.metricValueFontSize": "1.75rem",
     "theme.paddingTop": "1.5rem",
     "theme.light.primaryColor": PASS,
     "theme.light.backgroundColor": "#ffffff",

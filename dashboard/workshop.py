@@ -8,7 +8,7 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
@@ -21,10 +21,7 @@ from dashboard.workbench import KNOWN, Equipment
 _LOG = logging.getLogger(__name__)
 _MOST_PROCESSES = 4
 # What a process needs for its first answer is imported before the first visitor asks.
-_IMPORTED = [
-    "analysis.domain", "analysis.domain_head", "analysis.records_page", "analysis.replay", "analysis.sender_board",
-    "analysis.sender_page", "dashboard.workbench",
-]  # fmt: skip
+_IMPORTED = ["analysis.queue", "analysis.sender_page", "dashboard.workbench"]
 
 Answer = TypeVar("Answer")
 
@@ -36,13 +33,12 @@ class Workshop:
         self._pool: ProcessPoolExecutor | None = None
 
     def start(self) -> None:
-        """Start the processes, one for each core up to a limit, and have each read its tables."""
+        """Start the processes, one for each core up to a limit; returns when each has rehearsed."""
         size = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_IMPORTED)
         pool = ProcessPoolExecutor(size, context, workbench.begin, (_equipment(),))
-        for _ in range(size):
-            pool.submit(workbench.number)
+        wait([pool.submit(workbench.number) for _ in range(size)])
         self._pool = pool
 
     def stop(self) -> None:
@@ -88,12 +84,12 @@ def ask(build: Callable[..., Answer], *arguments: object, **named: object) -> An
 
 
 @contextmanager
-def opened() -> Iterator[None]:
-    """This process's workshop is open until the block ends; the first visitors need not wait for its imports."""
+def opened() -> Iterator[Callable[[], None]]:
+    """This process's workshop is open until the block ends; it is started meanwhile, and what is given waits for it."""
     starting = Thread(target=_shared().start)
     starting.start()
     try:
-        yield
+        yield starting.join
     finally:
         starting.join()
         _shared().stop()
@@ -101,4 +97,4 @@ def opened() -> Iterator[None]:
 
 def _equipment() -> Equipment:
     chosen = session.settings_in_use()
-    return Equipment(chosen.database_url, chosen.knowledge.files)
+    return Equipment(chosen.database_url, chosen.knowledge.files, session.now())

@@ -1,5 +1,7 @@
 """Works out where domains stand and keeps it: a step of the night for all, after a change by hand for one domain."""
 
+from functools import partial
+
 from sqlalchemy import Connection, Engine
 
 from analysis import standings
@@ -34,6 +36,4 @@ def _refreshed(engine: Engine, tables: Tables, now: int) -> int:
 
 def refresh_one(connection: Connection, name: str, tables: Tables, *, now: int) -> None:
     """Keep where domain `name` (A-label) stands, inside the caller's transaction; nothing for an unknown one."""
-    seen = kept.current_generation(connection)
-    state = standings.worked_out(connection, Scope(None), name, tables, now)
-    kept.save(connection, [] if state is None else [state], seen=seen, now=now)
+    kept.renew(connection, partial(standings.worked_out, connection, Scope(None), name, tables, now), now=now)

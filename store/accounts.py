@@ -16,10 +16,27 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, insert, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from store.engine import writing
 from store.office import BadName, NameTaken, OfficeError, audit, customer_id_of
@@ -180,7 +197,7 @@ def accounts(connection: Connection) -> tuple[Account, ...]:
 def uses(connection: Connection, *, now: int, idle_seconds: int, absolute_seconds: int) -> dict[str, Use]:
     """How each account that was ever logged in is used, by name."""
     columns = session_table.c
-    alive = _alive(now, idle_seconds, absolute_seconds)
+    alive = _alive(literal(now - idle_seconds), literal(now - absolute_seconds))
     figures = (account_table.c.name, func.max(columns.seen_at), func.count().filter(alive))
     joined = account_table.join(session_table, columns.account_id == account_table.c.id)
     rows = connection.execute(select(*figures).select_from(joined).group_by(account_table.c.name))
@@ -262,12 +279,19 @@ def find_session(
     connection: Connection, token: str, *, now: int, idle_seconds: int, absolute_seconds: int
 ) -> Session | None:
     """The session of `token`, or None when it is unknown, ended, idle too long, too old, or its account disabled."""
-    columns = session_table.c
-    of_token = columns.token_sha256 == _token_hash(token)
-    alive = and_(of_token, _alive(now, idle_seconds, absolute_seconds))
-    joined = _ACCOUNTS.add_columns(columns.created_at, columns.seen_at)
-    row = connection.execute(joined.join(session_table, columns.account_id == account_table.c.id).where(alive)).first()
+    asked = {"token": _token_hash(token), "idle_since": now - idle_seconds, "begun_since": now - absolute_seconds}
+    row = connection.execute(_live_session(), asked).first()
     return None if row is None else Session(Account(*row[:-2]), row[-2], row[-1])
+
+
+@cache
+def _live_session() -> Select[Any]:
+    """Every page asks this more than once."""
+    columns = session_table.c
+    alive = _alive(bindparam("idle_since", type_=BigInteger), bindparam("begun_since", type_=BigInteger))
+    joined = _ACCOUNTS.add_columns(columns.created_at, columns.seen_at)
+    joined = joined.join(session_table, columns.account_id == account_table.c.id)
+    return joined.where(columns.token_sha256 == bindparam("token"), alive)
 
 
 def touch_session(connection: Connection, token: str, *, now: int) -> None:
@@ -300,12 +324,12 @@ def new_password() -> str:
     return "".join(secrets.choice(alphabet) for _ in range(20))
 
 
-def _alive(now: int, idle_seconds: int, absolute_seconds: int) -> ColumnElement[bool]:
+def _alive(idle_since: ColumnElement[int], begun_since: ColumnElement[int]) -> ColumnElement[bool]:
     columns = session_table.c
     return and_(
         columns.ended_at.is_(None),
-        columns.seen_at > now - idle_seconds,
-        columns.created_at > now - absolute_seconds,
+        columns.seen_at > idle_since,
+        columns.created_at > begun_since,
         account_table.c.disabled.is_(False),
     )
 

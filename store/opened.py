@@ -14,6 +14,7 @@ from store.errors import translated
 from store.schema import generation
 
 Answer = TypeVar("Answer")
+_GENERATION = select(generation.c.number)
 
 
 class OpenStore:
@@ -35,7 +36,7 @@ class OpenStore:
 
     def generation(self) -> int:
         """A number that grows with every change of what a screen shows."""
-        return self.read(lambda connection: int(connection.execute(select(generation.c.number)).scalar_one()))
+        return self.read(lambda connection: int(connection.execute(_GENERATION).scalar_one()))
 
     def close(self) -> None:
         """Give the connections back; the store opens again when it is next used."""

@@ -3,7 +3,7 @@ transaction.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,13 @@ def save(connection: Connection, states: Collection[State], *, seen: int, now: i
     for start in range(0, len(ids), _CHUNK):
         connection.execute(delete(domain_state).where(domain_state.c.domain_id.in_(ids[start : start + _CHUNK])))
     connection.execute(insert(domain_state), [{**_row(each), **common} for each in states])
+
+
+def renew(connection: Connection, work_out: Callable[[], State | None], *, now: int) -> None:
+    """Work out one domain as the caller's transaction sees it and keep what comes of it; None keeps nothing."""
+    seen = current_generation(connection)
+    state = work_out()
+    save(connection, [] if state is None else [state], seen=seen, now=now)
 
 
 _CHUNK = 5_000

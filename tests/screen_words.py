@@ -1,15 +1,33 @@
 """What a page of the app says, out of AppTest: figures, words, cells of a table."""
 
 import re
+from collections.abc import Iterator
 
 from streamlit.testing.v1 import AppTest
 
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
+def cards(app: AppTest) -> list[tuple[str, str, str]]:
+    """(label, value, note) of every number that stands in a card (`dashboard.parts.figures`), as a reader sees it.
+
+    Those of a page's head have their value in bold.
+    """
+    rows = (element.value.split("\n") for element in app.markdown if element.value.startswith("| "))
+    return [
+        each
+        for labels, _rule, values, notes in rows
+        for each in zip(*map(_cells, (labels, values, notes)), strict=True)
+    ]
+
+
+def _cells(row: str) -> Iterator[str]:
+    return (reader(cell) for cell in re.split(r" \| ", row.removeprefix("| ").removesuffix(" |")))
+
+
 def figures(app: AppTest) -> list[str]:
-    """The values of the page's metrics."""
-    return [metric.value for metric in app.metric]
+    """The values of the cards below a page's head."""
+    return [value for _label, value, _note in cards(app) if not value.startswith("**")]
 
 
 def words(app: AppTest) -> str:
@@ -27,3 +45,12 @@ def rows(app: AppTest, alt: str, *columns: str) -> list[list[object]]:
     """The cells of the table called `alt` on the screen; an empty number is None."""
     frame = next(table.value for table in app.dataframe if table.proto.alt == alt)
     return [[None if cell != cell else cell for cell in line] for line in frame[list(columns)].itertuples(index=False)]
+
+
+def unfold(app: AppTest, *keys: str) -> AppTest:
+    """Open what is drawn on demand only."""
+    for key in keys:
+        app.session_state[key] = True
+    app.run()
+    assert not app.exception
+    return app

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, sync_playwright
 from ports import free_port
 from screen_store import PASSWORD, fill_store
 
@@ -126,6 +126,11 @@ def idle(page: Page) -> None:
 def drawn(page: Page) -> None:
     """Wait for two frames: what the mouse or a new width changed is on the screen when the second one begins."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def figures(page: Page) -> Locator:
+    """The numbers in the cards below a page's head (`dashboard.parts.figures`)."""
+    return page.locator("[data-testid=stMarkdownContainer] table tbody tr:first-child td:not(:has(strong))")
 
 
 def click_at(page: Page, x: float, y: float) -> None:

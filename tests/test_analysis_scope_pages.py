@@ -22,6 +22,7 @@ from analysis import (
     export_facts,
     ladder,
     published,
+    queue,
     records_page,
     replay,
     report,
@@ -44,6 +45,7 @@ Question = Callable[[Connection, Scope], Any]
 OF_A_DOMAIN: dict[str, Page] = {
     "domain.build": lambda c, scope, name: domain.build(c, scope, name, PERIOD),
     "domain_head.build": lambda c, scope, name: domain_head.build(c, scope, name, tables(), NOW),
+    "domain_head.next_step": lambda c, scope, name: domain_head.next_step(c, scope, name, tables(), NOW),
     "events.open_events": lambda c, scope, name: events.open_events(c, scope, name=name),
     "events.all_events": lambda c, scope, name: events.all_events(c, scope, name=name),
     "export.find": lambda c, scope, name: export.find(c, scope, name),
@@ -85,6 +87,7 @@ OF_NAMED_DOMAINS: dict[str, Question] = {
         [each.domain for each in found.domains] if found else None
         for found in (report.build(c, scope, slug, PERIOD, tables(), NOW) for slug in ("tanaka", "sakura"))
     ],
+    "queue.of_scope": lambda c, scope: [each.domain for each in queue.of_scope(c, scope, tables(), NOW).rows],
     "standings.current": lambda c, scope: [each.domain for each in standings.current(c, scope, tables(), NOW)],
 }
 OF_THE_HOUSE: dict[str, Question] = {

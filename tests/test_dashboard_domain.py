@@ -5,7 +5,7 @@ import json
 import pytest
 from published_dns import publish
 from screen_store import fill_store
-from screen_words import figures, reader, rows, words
+from screen_words import cards, figures, rows, words
 from servers_screens import NOW, TODAY, OpenScreen
 from store_builder import fill as fill_reports
 from store_builder import line, report
@@ -20,12 +20,9 @@ DAY_SECONDS = 86_400
 RECORD = "v=DMARC1; p=quarantine; sp=none; rua=mailto:d@firm.example.com"
 
 
-def cards(app: AppTest) -> list[tuple[str, str, str]]:
+def head_cards(app: AppTest) -> list[tuple[str, str, str]]:
     """(label, value, note) of the four cards of the head."""
-    values = [reader(element.value).strip("*") for element in app.markdown[:4]]
-    captions = [reader(element.value) for element in app.caption]
-    first = captions.index("Policy in DNS")
-    return [(captions[first + 2 * at], value, captions[first + 2 * at + 1]) for at, value in enumerate(values)]
+    return [(label, value.strip("*"), note) for label, value, note in cards(app) if value.startswith("**")]
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def test_the_head_says_where_the_domain_stands_and_who_says_so(filled: str, open
     said = words(app)
 
     assert "Tanaka · last report: 2026-11-22 (2 days ago)" in said
-    assert cards(app) == [
+    assert head_cards(app) == [
         ("Policy in DNS", "p=quarantine (sp=none)", "looked up 2026-11-24 11:00 UTC"),
         ("Policy in reports", "p=quarantine (sp=reject)", "newest report of Nov 22, 2026"),
         ("Seen in reports", "1 of 30 days", "Reporter only"),
@@ -59,7 +56,7 @@ def test_the_head_says_where_the_domain_stands_and_who_says_so(filled: str, open
 def test_reports_that_lag_behind_dns_are_named(filled_file: str, open_screen: OpenScreen) -> None:
     publish(filled_file, "firm.example.com", "v=DMARC1; p=none; rua=mailto:d@firm.example.com", at=NOW - 3600)
 
-    english = cards(open_screen(filled_file, "staff", "domain", domain="firm.example.com"))
+    english = head_cards(open_screen(filled_file, "staff", "domain", domain="firm.example.com"))
     japanese = words(open_screen(filled_file, "operator", "domain", domain="firm.example.com"))
 
     assert english[:2] == [

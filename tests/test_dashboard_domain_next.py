@@ -3,7 +3,7 @@
 import pytest
 from published_dns import publish
 from screen_store import fill_store, token_of
-from screen_words import rows, words
+from screen_words import rows, unfold, words
 from servers_screens import NOW, TODAY, OpenScreen
 from store_builder import ask
 from streamlit.testing.v1 import AppTest
@@ -32,6 +32,7 @@ def open_next(open_screen: OpenScreen, url: str, name: str = "staff", domain: st
 
 
 def record_consent(app: AppTest, stage: str, by: str, note: str) -> AppTest:
+    unfold(app, "record_consent")
     app.selectbox(key="consent_stage").select(stage)
     app.text_input(key="consent_by").set_value(by)
     app.text_input(key="consent_note").set_value(note)
@@ -61,6 +62,7 @@ def test_the_drafted_record_stands_beside_the_live_one(filled: str, open_screen:
         "v=DMARC1; p=quarantine; t=y; pct=0; rua=mailto:d@shop.example.jp",
     ]
     assert "Do not publish this yet: not all gates of this step are passed." in words(app)
+    unfold(app, "record_changes")
     assert rows(app, "What changes in the record", "tag", "before", "after") == [
         ["p", "none", "quarantine"],
         ["t", "—", "y"],
@@ -73,6 +75,7 @@ def test_every_gate_says_its_state_and_its_figures(filled: str, open_screen: Ope
     said = words(app)
 
     assert "1 of 3 passed. Judged by the mail of 35 days up to Nov 23, 2026 (UTC)." in said
+    unfold(app, "other_gates", "gate_G1_0_rows", "gate_G2_0_rows", "gate_G3_0_rows")
     assert "**G0 · Records are valid**" in said
     assert "Own server: seen for the first time within 14 days. Watch that long." in said
     assert "Days with own mail that passed: 1 of 33" in said
@@ -154,6 +157,7 @@ def test_a_customer_reads_and_does_not_write(filled: str, open_screen: OpenScree
     with pytest.raises(session.Ended):
         domain_changes.give_consent(visit, "shop.example.jp", Stage.QUARANTINE, Given("me", "myself"))
 
+    unfold(app, "record_consent")
     assert [box.key for box in app.selectbox] == []
     assert [button.label for button in app.button] == ["ログアウト"]
     assert app.code[1].value.startswith("v=DMARC1; p=quarantine")

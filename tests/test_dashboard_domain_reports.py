@@ -3,7 +3,7 @@
 import pytest
 import xml_reports
 from screen_store import HOSTILE, end, fill_store
-from screen_words import figures, rows, words
+from screen_words import figures, rows, unfold, words
 from servers_ingest import ingest_into
 from servers_screens import NOW, TODAY, OpenScreen
 from store_builder import ask, line, report
@@ -65,6 +65,7 @@ def test_the_filters_stand_in_the_address(filled_file: str, open_screen: OpenScr
     reporter = open_reports(open_screen, filled_file, reporter="Others")
     forged = open_reports(open_screen, filled_file, standing="failed")
     chosen = open_reports(open_screen, filled_file)
+    unfold(chosen, "report_filter")
     chosen.selectbox(key="standing").select("empty").run()
 
     assert rows(reporter, "Reports", "reporter") == [["Others"]]

@@ -1,16 +1,19 @@
 """The download of a whole set: for the scope that its session has at the click, and audited."""
 
 import io
+import sys
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from screen_store import end, fill_store, token_of
+from servers_screens import OpenScreen
 from store_builder import ask
 from streamlit.testing.v1 import AppTest
 
 from analysis.frames import Period
-from dashboard import answers_export, known, session
+from dashboard import answers_export, known, monthly, session
 from store.schema import audit
 
 TODAY = 20_781
@@ -98,3 +101,41 @@ def test_the_button_stands_where_there_is_something_to_take(
     assert not app.exception
     words = {"sakura": "全ファイル（CSV・Excel）", "staff": "All files (CSV, Excel)"}
     assert [button.label for button in app.get("download_button")] == [words[name]] * shown
+
+
+@pytest.mark.parametrize(
+    ("name", "view", "query", "said", "sets"),
+    [
+        (
+            "staff",
+            "customers",
+            {"customer": "Sakura"},
+            "Debian: apt-get install libpango-1.0-0",
+            "All files (CSV, Excel)",
+        ),
+        ("sakura", "", {}, "月次レポートの PDF を作成できません", "全ファイル（CSV・Excel）"),
+    ],
+)
+def test_without_pango_the_page_says_so_and_offers_no_broken_download(
+    sqlite_url: str,
+    open_screen: OpenScreen,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    view: str,
+    query: dict[str, str],
+    said: str,
+    sets: str,
+) -> None:
+    """The stand-in says what the real package says on a machine without the library."""
+    (tmp_path / "weasyprint.py").write_text("raise OSError(\"cannot load library 'libpango-1.0-0'\")\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "weasyprint", raising=False)
+    monthly.can_draw.cache_clear()
+    fill_store(sqlite_url, TODAY)
+
+    app = open_screen(sqlite_url, name, view, **query)
+    monthly.can_draw.cache_clear()
+
+    assert said in app.warning[0].value
+    assert [button.label for button in app.get("download_button")] == [sets]

@@ -20,7 +20,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect
 from servers_chromium import idle, log_in, serving
 
-from dashboard.app import MENU
+from dashboard.menu import MENU
 from dashboard.views.domain import SECTIONS
 from store.migrate import upgrade
 from wording import translator

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from published_dns import publish
 from screen_store import add_people, fill_store
-from screen_words import figures, rows, words
+from screen_words import cards, figures, rows, words
 from servers_screens import NOW, TODAY, OpenScreen
 
 from analysis.gate_words import NO_CONSENT, WEAKEST, say
@@ -53,7 +53,7 @@ def test_the_queue_shows_the_stores_numbers(filled: str, open_screen: OpenScreen
 
     app = open_screen(filled, "staff")
 
-    assert [(metric.label, metric.value) for metric in app.metric] == [
+    assert [card[:2] for card in cards(app)] == [
         ("act today", "0"),
         ("ready", "0"),
         ("blocked", "3"),

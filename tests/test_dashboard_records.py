@@ -5,6 +5,7 @@ import json
 import pytest
 from published_dns import publish
 from screen_store import HOSTILE, fill_store
+from screen_words import cards, figures
 from servers_screens import NOW, TODAY, OpenScreen
 from streamlit.testing.v1 import AppTest
 from test_dashboard_senders import words
@@ -54,7 +55,7 @@ def test_a_record_its_finding_its_correction_and_its_age(
 def test_the_figures_say_what_is_found_and_what_is_wrong(looked: str, open_screen: OpenScreen) -> None:
     app = open_screen(looked, "staff", "domain", domain=SHOP, tab="records")
 
-    assert [(metric.label, metric.value) for metric in app.metric][1:3] == [
+    assert [card[:2] for card in cards(app)][5:7] == [
         ("SPF lookups", "0 / 10"),
         ("DKIM keys", "0"),
     ]
@@ -132,7 +133,7 @@ def test_no_record_is_said_in_words(filled_file: str, open_screen: OpenScreen) -
     app = open_screen(filled_file, "staff", "domain", domain=FIRM, tab="records")
 
     assert "No record applies" in words(app)
-    assert app.metric[0].value == "none"
+    assert figures(app)[0] == "none"
 
 
 def test_hostile_records_stay_text(filled_file: str, open_screen: OpenScreen) -> None:

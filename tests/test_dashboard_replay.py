@@ -4,6 +4,7 @@ import json
 
 import pytest
 from screen_store import add_people, fill_store
+from screen_words import figures, unfold
 from servers_screens import TODAY, OpenScreen
 from store_builder import fill, line, report
 from test_dashboard_senders import press, words
@@ -51,7 +52,7 @@ def test_reject_says_its_range_beside_its_limits(
 ) -> None:
     app = open_screen(filled, name, "domain", domain=FIRM, tab="replay")
 
-    assert [metric.value for metric in app.metric] == ["40", "30", "0", "10"]
+    assert figures(app) == ["40", "30", "0", "10"]
     assert app.code[0].value == "v=DMARC1; p=reject"
     assert limit in words(app)
     assert nobody in words(app)
@@ -65,7 +66,7 @@ def test_the_agreement_with_what_receivers_did_is_shown_with_its_parts(filled: s
 
 
 @pytest.mark.parametrize(
-    ("query", "record", "figures"),
+    ("query", "record", "numbers"),
     [
         ({"p": "none"}, "v=DMARC1; p=none", ["40", "40", "0", "0"]),
         ({"p": "quarantine"}, "v=DMARC1; p=quarantine", ["40", "30", "10", "0"]),
@@ -80,17 +81,18 @@ def test_the_agreement_with_what_receivers_did_is_shown_with_its_parts(filled: s
     ],
 )
 def test_the_policy_of_the_address_is_replayed(
-    filled_file: str, open_screen: OpenScreen, query: dict[str, str], record: str, figures: list[str]
+    filled_file: str, open_screen: OpenScreen, query: dict[str, str], record: str, numbers: list[str]
 ) -> None:
     app = open_screen(filled_file, "staff", "domain", domain=FIRM, tab="replay", **query)
 
     assert app.code[0].value == record
-    assert [metric.value for metric in app.metric] == figures
+    assert figures(app) == numbers
 
 
 def test_a_choice_goes_into_the_address(filled_file: str, open_screen: OpenScreen) -> None:
     app = open_screen(filled_file, "staff", "domain", domain=FIRM, tab="replay")
 
+    unfold(app, "replay_rest")
     app.selectbox(key="sp").set_value("quarantine").run()
 
     assert app.query_params["sp"] == "quarantine"
@@ -99,6 +101,8 @@ def test_a_choice_goes_into_the_address(filled_file: str, open_screen: OpenScree
 
 def test_the_chart_the_table_and_the_file_hold_the_same(filled_file: str, open_screen: OpenScreen) -> None:
     app = open_screen(filled_file, "staff", "domain", domain=FIRM, tab="replay")
+
+    unfold(app, "replay_bars")
 
     frame = next(table.value for table in app.dataframe if table.proto.alt == "Whom the policy meets")
     spec = json.loads(app.get("vega_lite_chart")[0].proto.spec)
@@ -133,7 +137,7 @@ def test_a_period_without_mail_says_so(filled_file: str, open_screen: OpenScreen
     app = open_screen(filled_file, name, "domain", domain="old.example.com", tab="replay")
 
     assert title in words(app)
-    assert not app.metric
+    assert not figures(app)
 
 
 def test_a_period_whose_records_went_is_not_called_silent(filled_file: str, open_screen: OpenScreen) -> None:
@@ -148,7 +152,7 @@ def test_a_period_whose_records_went_is_not_called_silent(filled_file: str, open
 
     assert "The records of this period are not stored any more" in words(replay)
     assert "No record whose report begins in the period is stored" in words(sender)
-    assert sender.metric[0].value == "30"
+    assert figures(sender)[0] == "30"
 
 
 def test_bars_of_one_name_are_told_apart_and_only_the_possible_rest_is_added() -> None:

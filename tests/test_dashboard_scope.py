@@ -9,7 +9,7 @@ from servers_screens import TODAY, OpenScreen
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Element
 
-from dashboard import app as page_script
+from dashboard.menu import MENU
 
 FOREIGN = ("firm.example.com", "old.example.com", "stray.example.net", "Tanaka")
 TABS = ("alignment", "senders", "next", "replay", "records", "reports")
@@ -36,7 +36,7 @@ def everything(app: AppTest) -> str:
 
 
 def own_paths() -> list[str]:
-    return [view.file for view in page_script.MENU if "customer" in view.roles]
+    return [view.file for view in MENU if "customer" in view.roles]
 
 
 def test_the_measure_sees_what_there_is_to_see(filled: str, open_screen: OpenScreen) -> None:
@@ -45,7 +45,7 @@ def test_the_measure_sees_what_there_is_to_see(filled: str, open_screen: OpenScr
     assert [name for name in FOREIGN if name not in staff] == []
 
 
-@pytest.mark.parametrize("view", [view.file for view in page_script.MENU])
+@pytest.mark.parametrize("view", [view.file for view in MENU])
 def test_no_view_shows_a_customer_anything_foreign(filled: str, open_screen: OpenScreen, view: str) -> None:
     open_screen(filled, "operator", view)
 

@@ -1,6 +1,8 @@
 """Foreign text cannot become markup, and what is invisible in it is made visible."""
 
 import re
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -25,6 +27,13 @@ def test_markdown_shows_foreign_text_as_it_is_written(foreign: str, shown: str) 
 
 def test_a_table_cell_keeps_punctuation_but_nothing_invisible() -> None:
     assert plain("=cmd|' /C' \u202e\u2066x") == "=cmd|' /C' \ufffd\ufffdx"
+
+
+def test_what_python_prints_as_it_is_holds_nothing_invisible() -> None:
+    invisible = {"Cc", "Cf", "Zl", "Zp", "Co", "Cs"}
+    printable = (chr(code) for code in range(sys.maxunicode + 1) if chr(code).isprintable())
+
+    assert not [each for each in printable if unicodedata.category(each) in invisible]
 
 
 @given(st.text())

@@ -8,7 +8,7 @@ import pytest
 from hostile import REPORT
 from playwright.sync_api import Browser, Page, expect
 from screen_store import add_people
-from servers_chromium import idle, log_in, serving
+from servers_chromium import figures, idle, log_in, serving
 from store_builder import ask
 
 from store import ledger
@@ -60,7 +60,7 @@ def test_dropped_files_are_read_and_what_became_of_each_is_said(page: Page, serv
     drop(page, ("good.xml.gz", gzip.compress(REPORT)), ("cut.xml", REPORT[:200]), ("big.xml", BIG))
 
     expect(page.get_by_role("heading", name="What became of the files")).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stMetricValue")).to_have_text(["3", "1", "1", "1"])
+    expect(figures(page)).to_have_text(["3", "1", "1", "1"])
     expect(page.get_by_test_id("stFileChipName")).to_have_count(0)
     assert [row.place for row in ask(server[1], ledger.quarantine)] == ["upload:cut.xml"]
     assert [path for path in server[2].rglob("*") if path.is_file()] == []

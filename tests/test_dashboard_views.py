@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from screen_store import add_people, end, fill_store
-from screen_words import words
+from screen_words import cards, words
 from servers_screens import NOW, TODAY, OpenScreen, forget_store
 from store_builder import fill, line, report
 
@@ -72,7 +72,7 @@ def test_an_ended_session_shows_nothing_more(filled_file: str, open_screen: Open
     app.run()
 
     assert not app.dataframe
-    assert not app.metric
+    assert not cards(app)
     assert "セッションが終了しました" in words(app)
 
 

@@ -13,7 +13,7 @@ from screen_store import fill_store
 from servers_screens import NOW, TODAY, forget_store
 
 from analysis import domain_head
-from analysis.domain_head import DomainHead
+from analysis.domain_head import Opened
 from analysis.frames import Connection, Scope
 from dashboard import known, session
 from dashboard.workbench import KNOWN
@@ -40,7 +40,7 @@ def opened() -> Iterator[Workshop]:
     shop.stop()
 
 
-def head(shop: Workshop, name: str = FIRM) -> DomainHead | None:
+def head(shop: Workshop, name: str = FIRM) -> Opened | None:
     return shop.ask(domain_head.build, Scope(None), name, KNOWN, NOW)
 
 
@@ -52,14 +52,14 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def test_an_answer_from_beside_is_the_answer_made_in_place(filled: str, opened: Workshop) -> None:
-    def build_here(connection: Connection) -> DomainHead | None:
+    def build_here(connection: Connection) -> Opened | None:
         return domain_head.build(connection, Scope(None), FIRM, known.tables(), NOW)
 
     found = head(opened)
 
     assert found == session.opened().read(build_here)
     assert found is not None
-    assert found.customer == "Tanaka"
+    assert found.head.standing.customer == "Tanaka"
     assert opened.ask(number_of_process) != os.getpid()
     assert head(Workshop()) == found
 
@@ -81,7 +81,7 @@ def test_a_process_that_dies_costs_no_answer(filled: str, opened: Workshop) -> N
 
     answers = [head(opened) for _ in range(4)]
 
-    assert [answer.domain for answer in answers if answer] == [FIRM] * 4
+    assert [answer.head.domain for answer in answers if answer] == [FIRM] * 4
     assert opened.ask(number_of_process) not in (dying, os.getpid())
 
 

@@ -1,5 +1,6 @@
 """The catalogues are complete in both languages, and figures read as people write them."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from babel.messages.pofile import read_po
 from wording import LANGUAGES, forms, language_of, text
 
 ROOT = Path(__file__).parent.parent
+ROOMS = ("analysis", "dashboard", "ingest", "knowledge", "sekisho", "store", "wording")
 PLACE = re.compile(r"%\((\w+)\)s")
 
 
@@ -23,6 +25,25 @@ def test_every_sentence_of_the_code_is_translated_and_compiled() -> None:
     done = subprocess.run([sys.executable, ROOT / "scripts" / "messages", "--check"], capture_output=True, text=True)
 
     assert (done.returncode, done.stdout) == (0, "the catalogues are complete\n"), done.stdout + done.stderr
+
+
+def test_no_sentence_stands_within_an_f_string_where_the_collector_does_not_see_it() -> None:
+    """Without an entry in the catalogue a Japanese page would show English, and no other test would say so."""
+    unseen = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for room in ROOMS
+        for file in (ROOT / room).rglob("*.py")
+        for outer in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(outer, ast.JoinedStr)
+        for call in ast.walk(outer)
+        if isinstance(call, ast.Call) and is_look_up(call) and any(isinstance(each, ast.Constant) for each in call.args)
+    ]
+
+    assert unseen == []
+
+
+def is_look_up(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in {"_", "later", "text"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,13 +1,11 @@
 """One domain: where it stands and what is known of it, then the section that the address names."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from analysis.frames import Period
 from dashboard import answers_domain, answers_export, domain_head, glossary, parts, session
+from dashboard.domain_parts import Section
 from dashboard.session import Visit
 from dashboard.views import (
     domain_alignment,
@@ -21,15 +19,6 @@ from dashboard.views.queue import LIST_FIELDS
 from wording import later, translator
 
 QUEUE = Path(__file__).parent / "queue.py"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One section: its word and what draws it. `of_period`: whether it shows the days that the reader chose."""
-
-    word: str
-    show: Callable[[Visit, str, Period], None]
-    of_period: bool = True
 
 
 SECTIONS = {
@@ -60,7 +49,7 @@ def render(visit: Visit) -> None:
         period = parts.choose_period(visit) if section.of_period else parts.last_days(visit.today, 30)
     section.show(visit, name, period)
     glossary.show(visit.language)
-    answers_export.export_button(visit, name, period, key="export_set")
+    answers_export.domain_button(visit, name, period, key="export_set")
 
 
 def _show_unknown(visit: Visit) -> None:

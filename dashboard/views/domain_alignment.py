@@ -85,8 +85,18 @@ def _show_dispositions(visit: Visit, page: DomainPage) -> None:
     _ = translator(visit.language)
     st.subheader(_("What receivers did"), anchor=False)
     st.caption(_("The disposition that receivers applied, per UTC day. “No action” need not mean the inbox."))
-    spec = charts.dispositions_by_day(page.days, visit.language)
-    _show_days(visit, page, spec, charts.DISPOSITION, "dispositions")
+    opened = st.expander(_dispositions(visit, page), key="dispositions", on_change="rerun", icon=":material/bar_chart:")
+    if opened.open:
+        with opened:
+            spec = charts.dispositions_by_day(page.days, visit.language)
+            _show_days(visit, page, spec, charts.DISPOSITION, "dispositions")
+
+
+def _dispositions(visit: Visit, page: DomainPage) -> str:
+    """The messages of the period by disposition, in one line; the days behind it are drawn where somebody asks."""
+    _ = translator(visit.language)
+    sums = ((_(band.word), sum(map(band.messages, page.days))) for band in charts.DISPOSITION)
+    return " · ".join(f"{word}: {forms.number(visit.language, messages)}" for word, messages in sums)
 
 
 def _show_days(visit: Visit, page: DomainPage, spec: Spec, bands: tuple[Band, ...], key: str) -> None:

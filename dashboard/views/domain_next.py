@@ -6,13 +6,13 @@ from typing import Literal
 import streamlit as st
 
 from analysis.customer_words import STAGES
-from analysis.domain_head import DomainHead
+from analysis.domain_head import NextStep
 from analysis.frames import Period
 from analysis.gates import FAIL, PASS, UNKNOWN, Gate
 from analysis.ladder import NEEDS
 from analysis.records.changes import tag_changes
 from analysis.stages import Stage
-from dashboard import answers_domain, domain_changes, gate_tables, ladder_words, parts, said
+from dashboard import answers_domain, domain_changes, gate_tables, ladder_words, parts, said, sender_parts
 from dashboard.session import Visit
 from dashboard.tables import Table
 from dashboard.text import md, strong
@@ -27,26 +27,26 @@ ICONS = {PASS: ":material/check_circle:", FAIL: ":material/cancel:", UNKNOWN: ":
 
 def show(visit: Visit, name: str, period: Period) -> None:  # noqa: ARG001 gates judge days of their own
     """Draw the section."""
-    head = answers_domain.head(visit.scope, name)
-    if head is None:
+    found = answers_domain.next_step(visit.scope, name)
+    if found is None:
         return
     said.show(visit)
-    drawn = (_show_record, _show_gates) if head.advice.ready else (_show_gates, _show_record)
+    drawn = (_show_record, _show_gates) if found.advice.ready else (_show_gates, _show_record)
     for draw in drawn:
-        draw(visit, head)
-    _show_coverage(visit, head)
-    _show_consents(visit, head)
+        draw(visit, found)
+    _show_coverage(visit, found)
+    _show_consents(visit, found)
 
 
 # ---- The record
 
 
-def _show_record(visit: Visit, head: DomainHead) -> None:
+def _show_record(visit: Visit, found: NextStep) -> None:
     _ = translator(visit.language)
-    advice = head.advice
+    advice = found.advice
     if advice.next_stage is None:
         st.subheader(_("There is no further step"), anchor=False)
-        st.write(_nothing_next(visit, head))
+        st.write(_nothing_next(visit, found))
         return
     st.subheader(_("Next step: %(stage)s", stage=_(STAGES[advice.next_stage])), anchor=False)
     if advice.record_next is None:
@@ -56,15 +56,15 @@ def _show_record(visit: Visit, head: DomainHead) -> None:
         st.warning(_("Do not publish this yet: not all gates of this step are passed."), icon=":material/front_hand:")
     now, then = st.columns(2)
     with now:
-        st.markdown(_at(_("In DNS now"), f"_dmarc.{head.domain}"))
+        st.markdown(_at(_("In DNS now"), f"_dmarc.{found.domain}"))
         st.code(advice.record_now or _("(no record)"), language=None, wrap_lines=True)
     with then:
-        st.markdown(_at(_("To publish"), f"_dmarc.{head.domain}"))
+        st.markdown(_at(_("To publish"), f"_dmarc.{found.domain}"))
         st.code(advice.record_next.record, language=None, wrap_lines=True)
     st.caption(md(_(advice.record_next.reason)))
-    _show_changes(visit, head, advice.record_next.record)
+    _show_changes(visit, found, advice.record_next.record)
     if advice.record_next.spf is not None:
-        st.markdown(_at(_("To publish"), head.domain))
+        st.markdown(_at(_("To publish"), found.domain))
         st.code(advice.record_next.spf, language=None, wrap_lines=True)
 
 
@@ -73,28 +73,30 @@ def _at(words: str, name: str) -> str:
     return f"{strong(words)} · {md(name)} TXT"
 
 
-def _nothing_next(visit: Visit, head: DomainHead) -> str:
+def _nothing_next(visit: Visit, found: NextStep) -> str:
     _ = translator(visit.language)
-    if head.advice.stage is None:
+    if found.advice.stage is None:
         return _("Neither DNS nor a report has said yet which policy the domain publishes.")
     return _("The domain stands at the top of the ladder. Watch its events: a new sender has to be set up first.")
 
 
-def _show_changes(visit: Visit, head: DomainHead, drafted: str) -> None:
+def _show_changes(visit: Visit, found: NextStep, drafted: str) -> None:
     _ = translator(visit.language)
-    changed = tag_changes(head.advice.record_now, drafted)
-    if head.advice.record_now is not None and changed:
-        with st.expander(_("What changes in the record"), icon=":material/difference:"):
-            table = gate_tables.changes(changed, visit.language)
-            parts.show_table(table, key="tag_changes", alt=_("What changes in the record"))
+    changed = tag_changes(found.advice.record_now, drafted)
+    if found.advice.record_now is not None and changed:
+        words = _("What changes in the record")
+        opened = st.expander(words, key="record_changes", on_change="rerun", icon=":material/difference:")
+        if opened.open:
+            with opened:
+                parts.show_table(gate_tables.changes(changed, visit.language), key="tag_changes", alt=words)
 
 
 # ---- The gates
 
 
-def _show_gates(visit: Visit, head: DomainHead) -> None:
+def _show_gates(visit: Visit, found: NextStep) -> None:
     _ = translator(visit.language)
-    advice = head.advice
+    advice = found.advice
     needed = ("Back",) if advice.step_down else NEEDS[advice.next_stage] if advice.next_stage else ()
     now = [gate for gate in advice.gates if gate.id in needed]
     rest = [gate for gate in advice.gates if gate.id not in needed and (gate.id != "Parked" or gate.state == PASS)]
@@ -107,40 +109,47 @@ def _show_gates(visit: Visit, head: DomainHead) -> None:
         for gate in sorted(now, key=lambda each: each.state == PASS):
             _show_gate(visit, gate)
     if rest:
-        with st.expander(_("Gates of other steps"), icon=":material/stairs:"):
-            for gate in rest:
-                _show_gate(visit, gate)
+        others = st.expander(_("Gates of other steps"), key="other_gates", on_change="rerun", icon=":material/stairs:")
+        if others.open:
+            with others:
+                for gate in rest:
+                    _show_gate(visit, gate)
 
 
 def _show_gate(visit: Visit, gate: Gate) -> None:
-    _ = translator(visit.language)
     with st.container(border=True, gap="xsmall"):
-        row = st.container(horizontal=True, vertical_alignment="center")
-        row.markdown(f"**{gate.id} · {_(ladder_words.GATES[gate.id])}**", width="content")
-        row.badge(
-            _(ladder_words.GATE_STATES[gate.state]), icon=ICONS[gate.state], color=COLOURS[gate.state], width="content"
-        )
-        st.markdown(md(ladder_words.why(gate, visit.language, customer=visit.visitor.role == "customer")))
-        lines = list(gate_tables.lines_of_gate(gate, visit.language))
-        if lines:
-            st.caption(" · ".join(md(line) for line in lines))
+        st.markdown(_gate_words(visit, gate))
         for number, (title, table) in enumerate(gate_tables.of_gate(gate, visit.language)):
             _show_figures(visit, gate, number, title, table)
 
 
+def _gate_words(visit: Visit, gate: Gate) -> str:
+    """The gate, its state, why, and its single figures (Markdown)."""
+    _ = translator(visit.language)
+    name = strong(f"{gate.id} · {_(ladder_words.GATES[gate.id])}")
+    state = f":{COLOURS[gate.state]}-badge[{ICONS[gate.state]} {_(ladder_words.GATE_STATES[gate.state])}]"
+    why = md(ladder_words.why(gate, visit.language, customer=visit.visitor.role == "customer"))
+    lines = " · ".join(md(line) for line in gate_tables.lines_of_gate(gate, visit.language))
+    return "\n\n".join((f"{name} {state}", why, *([sender_parts.small(lines)] if lines else [])))
+
+
 def _show_figures(visit: Visit, gate: Gate, number: int, title: str, table: Table) -> None:
-    """The rows behind a gate; folded away where it is passed."""
+    """The rows behind a gate, drawn where they are open: at first where they are what has to be worked off."""
     words = f"{title} ({forms.number(visit.language, len(table.frame))})"
-    with st.expander(words, expanded=gate.state == FAIL and gate.id in ("G2", "Back"), icon=":material/table:"):
-        parts.show_table(table, key=f"gate_{gate.id}_{number}", alt=title)
+    key = f"gate_{gate.id}_{number}"
+    first = gate.state == FAIL and gate.id in ("G2", "Back")
+    rows = st.expander(words, expanded=first, key=f"{key}_rows", on_change="rerun", icon=":material/table:")
+    if rows.open:
+        with rows:
+            parts.show_table(table, key=key, alt=title)
 
 
 # ---- What cannot be seen
 
 
-def _show_coverage(visit: Visit, head: DomainHead) -> None:
+def _show_coverage(visit: Visit, found: NextStep) -> None:
     _ = translator(visit.language)
-    coverage = head.advice.coverage
+    coverage = found.advice.coverage
     if coverage.silent:
         st.subheader(_("Reporters that went silent"), anchor=False)
         st.caption(
@@ -152,22 +161,22 @@ def _show_coverage(visit: Visit, head: DomainHead) -> None:
     if coverage.seasonal:
         st.subheader(_("Senders with a season"), anchor=False)
         st.caption(_("They send now and then only. Before a step, wait until each was seen to pass once more, or ask."))
-        table = gate_tables.seasonal(coverage, head.facts.own, visit.language)
+        table = gate_tables.seasonal(coverage, found.facts.own, visit.language)
         parts.show_table(table, key="seasonal", alt=_("Senders with a season"))
 
 
 # ---- Consent
 
 
-def _show_consents(visit: Visit, head: DomainHead) -> None:
+def _show_consents(visit: Visit, found: NextStep) -> None:
     """The consents that hold; staff can write one down, or take one back."""
     _ = translator(visit.language)
     staff = visit.visitor.role in domain_changes.STAFF
     st.subheader(_("The customer's consent"), anchor=False)
     st.caption(_("A step that treats mail otherwise needs it. It keeps what the reports showed on that day."))
-    if not head.facts.consents:
+    if not found.facts.consents:
         st.write(_("No consent is recorded."))
-    for consent in head.facts.consents.values():
+    for consent in found.facts.consents.values():
         row = st.container(horizontal=True, vertical_alignment="center")
         words = _(
             "%(stage)s: %(by)s, %(day)s. %(note)s",
@@ -178,15 +187,23 @@ def _show_consents(visit: Visit, head: DomainHead) -> None:
         )
         row.markdown(md(words), width="content")
         if staff and row.button(_("Withdraw"), key=f"withdraw_{consent.stage}"):
-            _withdraw(visit, head.domain, Stage(consent.stage))
+            _withdraw(visit, found.domain, Stage(consent.stage))
     if staff:
-        _show_form(visit, head)
+        _show_form(visit, found)
 
 
-def _show_form(visit: Visit, head: DomainHead) -> None:
+def _show_form(visit: Visit, found: NextStep) -> None:
     _ = translator(visit.language)
-    wanted = str(head.advice.next_stage)
-    with st.expander(_("Record a consent"), icon=":material/approval:"), st.form("consent", border=False):
+    opened = st.expander(_("Record a consent"), key="record_consent", on_change="rerun", icon=":material/approval:")
+    if opened.open:
+        with opened:
+            _show_fields(visit, found)
+
+
+def _show_fields(visit: Visit, found: NextStep) -> None:
+    _ = translator(visit.language)
+    wanted = str(found.advice.next_stage)
+    with st.form("consent", border=False):
         stage = st.selectbox(
             _("Step"),
             CONSENT_STAGES,
@@ -200,7 +217,7 @@ def _show_form(visit: Visit, head: DomainHead) -> None:
             _("How"), placeholder=_("a mail, a call, a ticket"), max_chars=TEXT_LENGTH, key="consent_note"
         )
         if st.form_submit_button(_("Record the consent"), type="primary"):
-            _give(visit, head.domain, Stage(stage), by, note)
+            _give(visit, found.domain, Stage(stage), by, note)
 
 
 def _give(visit: Visit, name: str, stage: Stage, by: str, note: str) -> None:

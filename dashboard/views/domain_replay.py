@@ -1,5 +1,6 @@
 """A domain's section "Replay": what a policy would have done to the mail already reported, as a range."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -61,34 +62,52 @@ def _chosen_policy(visit: Visit) -> Policy:
     _ = translator(visit.language)
     p = parts.choose_one(_("Policy"), _POLICIES, usual="reject", key="p")
     more = st.expander(
-        _("Sub-domains, alignment, test"), expanded=bool(parts.address_of(*POLICY_FIELDS)), icon=":material/tune:"
+        _("Sub-domains, alignment, test"),
+        expanded=bool(parts.address_of(*POLICY_FIELDS)),
+        key="replay_rest",
+        on_change="rerun",
+        icon=":material/tune:",
     )
-    with more:
-        return _chosen_rest(visit, p)
+    fields = _fields(visit)
+    if not more.open:
+        return _policy(p, {each.key: parts.chosen_in_address(each.words, each.usual, each.key) for each in fields})
+    with more, st.container(horizontal=True):
+        return _policy(p, {each.key: _choose(each) for each in fields})
 
 
-def _chosen_rest(visit: Visit, p: str) -> Policy:
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One more part of a policy: its tag, its label, code -> word, and what it is where nothing was chosen."""
+
+    key: str
+    label: str
+    words: dict[str, str]
+    usual: str
+    width: int
+
+
+def _fields(visit: Visit) -> tuple[Field, ...]:
     _ = translator(visit.language)
     words = {each: each for each in ("none", "quarantine", "reject")}
     modes = {SAME: _("as it was"), "r": _("relaxed (r)"), "s": _("strict (s)")}
-    with st.container(horizontal=True):
-        sp = parts.choose_in_list(_("Sub-domains (sp)"), {SAME: _("as p"), **words}, usual=SAME, key="sp", width=150)
-        np = parts.choose_in_list(
-            _("Names that do not exist (np)"), {SAME: _("as sp"), **words}, usual=SAME, key="np", width=190
-        )
-        adkim = parts.choose_in_list(_("DKIM alignment (adkim)"), modes, usual=SAME, key="adkim", width=170)
-        aspf = parts.choose_in_list(_("SPF alignment (aspf)"), modes, usual=SAME, key="aspf", width=170)
-        test = parts.choose_in_list(
-            _("Test (t)"), {"n": _("no"), "y": _("yes: one step milder")}, usual="n", key="t", width=190
-        )
-        pct = parts.choose_in_list(
-            _("Share (pct, old receivers)"),
-            {each: f"{each} %" for each in _PERCENTS},
-            usual="100",
-            key="pct",
-            width=215,
-        )
-    return Policy(p, _given(sp), _given(np), _given(adkim), _given(aspf), test == "y", int(pct))
+    percents = {each: f"{each} %" for each in _PERCENTS}
+    return (
+        Field("sp", _("Sub-domains (sp)"), {SAME: _("as p"), **words}, SAME, 150),
+        Field("np", _("Names that do not exist (np)"), {SAME: _("as sp"), **words}, SAME, 190),
+        Field("adkim", _("DKIM alignment (adkim)"), modes, SAME, 170),
+        Field("aspf", _("SPF alignment (aspf)"), modes, SAME, 170),
+        Field("t", _("Test (t)"), {"n": _("no"), "y": _("yes: one step milder")}, "n", 190),
+        Field("pct", _("Share (pct, old receivers)"), percents, "100", 215),
+    )
+
+
+def _choose(field: Field) -> str:
+    return parts.choose_in_list(field.label, field.words, usual=field.usual, key=field.key, width=field.width)
+
+
+def _policy(p: str, rest: dict[str, str]) -> Policy:
+    sp, np, adkim, aspf = (_given(rest[each]) for each in ("sp", "np", "adkim", "aspf"))
+    return Policy(p, sp, np, adkim, aspf, rest["t"] == "y", int(rest["pct"]))
 
 
 def _given(chosen: str) -> str | None:
@@ -103,12 +122,9 @@ def _show_result(visit: Visit, found: Replay) -> None:
     st.code(record_of(found.policy), language=None)
     parts.figures(_figures(visit, found))
     limits, honesty = st.columns(2, gap="large")
-    with limits:
-        st.markdown(strong(_("What this cannot know")))
-        st.markdown("\n".join(f"* {md(_(limit))}" for limit in LIMITS))
-    with honesty:
-        st.markdown(strong(_("How well the formula fits")))
-        st.markdown(_honesty(visit, found))
+    lines = "\n".join(f"* {md(_(limit))}" for limit in LIMITS)
+    limits.markdown("\n\n".join((strong(_("What this cannot know")), lines)))
+    honesty.markdown("\n\n".join((strong(_("How well the formula fits")), _honesty(visit, found))))
 
 
 def _figures(visit: Visit, found: Replay) -> list[Figure]:
@@ -181,8 +197,7 @@ def _show_legitimate(visit: Visit, found: Replay) -> None:
         _("%(count)s messages of the customer's own senders would have been met. Repair these first.", count=possible),
         icon=":material/report:",
     )
-    for hit in own:
-        st.markdown(_own_line(visit, hit))
+    st.markdown("\n".join(_own_line(visit, hit) for hit in own))
 
 
 def _own_line(visit: Visit, hit: Hit) -> str:
@@ -212,17 +227,26 @@ def _show_hits(visit: Visit, found: Replay) -> None:
             spared=forms.number(visit.language, found.spared),
         )
     )
-    st.vega_lite_chart(
-        replay_tables.chart(found.hits, visit.language),
-        key="replay_chart",
-        alt=_("Messages met per sender as bars; the same numbers are in the table below."),
-    )
-    if len(found.hits) > replay_tables.MOST_BARS:
-        st.caption(_("The chart shows the %(count)s largest; the table has all.", count=replay_tables.MOST_BARS))
     parts.show_table(replay_tables.hits(found.hits, visit.language), key="replay_hits", alt=_("Whom the policy meets"))
+    _show_chart(visit, found)
     if found.period is not None:
         make = partial(_file_table, found.domain, found.policy, found.period, visit.language)
         table_files.table_button(visit, found.domain, found.period, "replay", make, key="replay_csv")
+
+
+def _show_chart(visit: Visit, found: Replay) -> None:
+    _ = translator(visit.language)
+    opened = st.expander(_("As a chart"), key="replay_bars", on_change="rerun", icon=":material/bar_chart:")
+    if not opened.open:
+        return
+    with opened:
+        st.vega_lite_chart(
+            replay_tables.chart(found.hits, visit.language),
+            key="replay_chart",
+            alt=_("Messages met per sender as bars; the same numbers are in the table above."),
+        )
+        if len(found.hits) > replay_tables.MOST_BARS:
+            st.caption(_("The chart shows the %(count)s largest; the table has all.", count=replay_tables.MOST_BARS))
 
 
 def _file_table(name: str, policy: Policy, period: Period, language: str, scope: Scope) -> Table | None:

@@ -78,9 +78,22 @@ def _filter(visit: Visit, name: str, period: Period) -> ReportFilter:
     everything = answers_reports.listed(visit.scope, name, period, ReportFilter())
     reporters = {EVERY: _("all reporters"), **{reporter: md(reporter) for reporter in everything.reporters}}
     states = {EVERY: _("all"), **{state: _(word) for state, word in STATE_WORDS.items()}}
-    with st.container(horizontal=True):
+    opened = st.expander(
+        _("Filter by reporter and state"),
+        expanded=bool(parts.address_of("reporter", "standing")),
+        key="report_filter",
+        on_change="rerun",
+        icon=":material/filter_list:",
+    )
+    if not opened.open:
+        reporter = parts.chosen_in_address(reporters, EVERY, "reporter")
+        return _only(reporter, parts.chosen_in_address(states, EVERY, "standing"))
+    with opened, st.container(horizontal=True):
         reporter = parts.choose_in_list(_("Reporter"), reporters, usual=EVERY, key="reporter", width=320)
-        state = parts.choose_in_list(_("State"), states, usual=EVERY, key="standing", width=320)
+        return _only(reporter, parts.choose_in_list(_("State"), states, usual=EVERY, key="standing", width=320))
+
+
+def _only(reporter: str, state: str) -> ReportFilter:
     return ReportFilter(None if reporter == EVERY else reporter, None if state == EVERY else state)
 
 

@@ -8,15 +8,15 @@ import streamlit as st
 from analysis.frames import Period, Scope
 from analysis.sender_board import BOUNCES, FIX, FORWARDED, OK, OTHERS, Board, Entry, Group
 from analysis.senders import Sender
-from dashboard import answers_senders, domain_parts, parts, said, sender_parts, sender_tables, table_files
+from dashboard import answers_senders, domain_parts, markup, parts, said, sender_parts, sender_tables, table_files
 from dashboard.parts import Figure
 from dashboard.session import Visit
 from dashboard.tables import SENDER_KINDS, Table
-from dashboard.text import md
+from dashboard.text import md, strong
 from wording import forms, later, translator
 
 SENDER_VIEW = Path(__file__).parent / "sender.py"
-# So many senders of a class are drawn at first, and so many more at each click.
+# So many senders of a class are drawn at first, and so many more at each click: each costs time at every click.
 FIRST, MORE = {FIX: 6, OTHERS: 6, OK: 4, FORWARDED: 2, BOUNCES: 0}, 20
 ABOUT = {
     FIX: later("Mail of the customer that fails. Repair it before the next step, or it will be lost."),
@@ -92,30 +92,33 @@ def _show_more(key: str, count: int) -> None:
 def _show_card(visit: Visit, found: Board, entry: Entry) -> None:
     sender = entry.sender
     with st.container(border=True, gap="small", key=f"card_{sender_parts.key_of(sender.key)}"):
-        _show_head(visit, found, entry)
-        words, figures = st.columns([3, 2], gap="medium")
-        with words:
-            sender_parts.show_reason(visit, sender)
-            st.caption(_seen(visit, sender))
-            sender_parts.show_repair(visit, sender)
-            sender_parts.show_decide(visit, found.domain, sender)
-        with figures:
+        with st.container(horizontal=True, gap="medium"):
+            st.markdown(_words(visit, sender), width="stretch")
             _show_figures(visit, found, entry)
+        sender_parts.show_contradiction(visit, sender)
+        sender_parts.show_repair(visit, sender)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            sender_parts.show_decide(visit, found.domain, sender)
+            sender_parts.show_other_language(visit, sender)
+            _show_link(visit, found, sender)
 
 
-def _show_head(visit: Visit, found: Board, entry: Entry) -> None:
+def _words(visit: Visit, sender: Sender) -> str:
+    """Who it is, the verdict and why (Markdown): one element, as a list has many cards."""
     _ = translator(visit.language)
-    sender = entry.sender
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{md(sender.name)}**", width="content")
-        sender_parts.show_verdict(visit, sender.verdict)
-        st.badge(_(SENDER_KINDS.get(sender.kind, "unknown")), color="gray")
-        st.page_link(
-            SENDER_VIEW,
-            label=_("Details"),
-            icon=":material/arrow_forward:",
-            query_params={"domain": found.domain, "sender": sender.key, **parts.address_of("period", "since", "until")},
-        )
+    kind = f":gray-badge[{_(SENDER_KINDS.get(sender.kind, 'unknown'))}]"
+    name = f"{strong(md(sender.name))} {sender_parts.verdict_badge(visit, sender.verdict)} {kind}"
+    return "\n\n".join((name, sender_parts.reason(visit, sender), sender_parts.small(_seen(visit, sender))))
+
+
+def _show_link(visit: Visit, found: Board, sender: Sender) -> None:
+    _ = translator(visit.language)
+    st.page_link(
+        SENDER_VIEW,
+        label=_("Details"),
+        icon=":material/arrow_forward:",
+        query_params={"domain": found.domain, "sender": sender.key, **parts.address_of("period", "since", "until")},
+    )
 
 
 def _seen(visit: Visit, sender: Sender) -> str:
@@ -134,23 +137,19 @@ def _show_figures(visit: Visit, found: Board, entry: Entry) -> None:
     _ = translator(visit.language)
     count, sender = partial(forms.number, visit.language), entry.sender
     trend = _("Messages per day") if found.days_per_point == 1 else _("Messages per week")
-    messages, rate = st.columns(2)
-    messages.metric(
-        _("Messages"),
-        count(sender.messages),
-        chart_data=list(entry.trend),
-        chart_type="bar",
-        help=_("The small chart: %(what)s of the period.", what=trend),
+    whole = count(sender.messages)
+    lines = (
+        _("Passed %(count)s / %(all)s", count=count(sender.passed), all=whole),
+        _("DKIM aligned %(count)s / %(all)s", count=count(sender.dkim_aligned), all=whole),
+        _("SPF aligned %(count)s / %(all)s", count=count(sender.spf_aligned), all=whole),
     )
-    with rate.container(gap="xxsmall"):
-        st.metric(_("Pass rate"), forms.share(visit.language, sender.passed, sender.messages))
-        whole = count(sender.messages)
-        lines = (
-            _("Passed %(count)s / %(all)s", count=count(sender.passed), all=whole),
-            _("DKIM aligned %(count)s / %(all)s", count=count(sender.dkim_aligned), all=whole),
-            _("SPF aligned %(count)s / %(all)s", count=count(sender.spf_aligned), all=whole),
-        )
-        st.caption("  \n".join(lines))
+    spoken = _("%(what)s of the period, at most %(most)s.", what=trend, most=count(max(entry.trend, default=0)))
+    markup.show_sender(
+        (_("Messages"), whole),
+        (_("Pass rate"), forms.share(visit.language, sender.passed, sender.messages)),
+        lines,
+        markup.bars(entry.trend, spoken),
+    )
 
 
 # ---- All of them

@@ -130,10 +130,13 @@ def _show_assessment(visit: Visit, page: SenderPage) -> None:
     if page.sender is None:
         return
     with st.container(border=True):
-        sender_parts.show_verdict(visit, page.sender.verdict)
-        sender_parts.show_reason(visit, page.sender)
+        verdict = sender_parts.verdict_badge(visit, page.sender.verdict)
+        st.markdown(f"{verdict}\n\n{sender_parts.reason(visit, page.sender)}")
+        sender_parts.show_contradiction(visit, page.sender)
         sender_parts.show_repair(visit, page.sender)
-        sender_parts.show_decide(visit, page.domain, page.sender)
+        with st.container(horizontal=True):
+            sender_parts.show_decide(visit, page.domain, page.sender)
+            sender_parts.show_other_language(visit, page.sender)
 
 
 def _show_days(visit: Visit, page: SenderPage) -> None:
