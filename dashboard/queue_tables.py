@@ -11,8 +11,8 @@ from dashboard.tables import Column, Table
 from dashboard.text import plain
 from wording import forms, translator
 
-_STATE_PIXELS, _STAGE_PIXELS, _TREND_PIXELS, _RATE_PIXELS = 80, 160, 92, 132
-_COUNT_PIXELS, _EVENTS_PIXELS, _DAY_PIXELS, _WAITS_PIXELS = 65, 75, 105, 290
+_STATE_PIXELS, _STAGE_PIXELS, _TREND_PIXELS, _RATE_PIXELS = 75, 160, 88, 130
+_COUNT_PIXELS, _EVENTS_PIXELS, _DAY_PIXELS, _WAITS_PIXELS = 65, 75, 102, 285
 
 
 def queue(rows: list[QueueRow], language: str, *, for_customer: bool) -> Table:
