@@ -18,7 +18,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit
-from PIL import Image
 from starlette.datastructures import MutableHeaders
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
@@ -244,7 +243,6 @@ async def _warmed(_app: streamlit.App) -> AsyncIterator[None]:
     with workshop.opened() as wait_for_workshop:
         for module in ("pandas", "pyarrow.pandas_compat", "dashboard.views.queue", "dashboard.views.domain"):
             import_module(module)
-        Image.preinit()
         await asyncio.to_thread(wait_for_workshop)
         await asyncio.to_thread(_rehearse)
         gc.collect()

@@ -50,7 +50,7 @@ SHOWN = """() => {
     return copy.textContent;
 }"""
 FOLDED = "[data-testid=stExpander] details:not([open])"
-UNFILLED = "[data-testid=stExpanderDetails]:not(:has([data-testid=stElementContainer]))"
+UNFILLED = "details[open] > [data-testid=stExpanderDetails]:not(:has([data-testid=stElementContainer]))"
 UNFOLD = f"""() => {{
     const closed = [...document.querySelectorAll("{FOLDED} > summary")];
     closed.forEach(each => each.click());
@@ -101,11 +101,12 @@ class Watched:
         expect(self.page.locator("[data-testid=stSkeleton]:visible")).to_have_count(0, timeout=30_000)
 
     def unfold(self) -> None:
-        """Open every fold at once, those inside others too, and wait for what the server has to draw in them."""
-        while self.page.evaluate(UNFOLD):
-            expect(self.page.locator(FOLDED)).to_have_count(0)
-            expect(self.page.locator(UNFILLED)).to_have_count(0)
+        """Open every fold, those inside others too, one after the other as a reader does."""
+        folded = self.page.locator(FOLDED)
+        while folded.count():
+            folded.first.locator("summary").click()
             idle(self.page)
+            expect(self.page.locator(UNFILLED)).to_have_count(0)
 
     def downloads(self) -> Iterator[tuple[str, bytes]]:
         """Every file that the page offers, with its name; what is folded is opened first."""
