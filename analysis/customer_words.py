@@ -1,4 +1,4 @@
-"""The codes of stages, verdicts and decisions in the words of a customer, who does not sit at our command line.
+"""The codes of stages, verdicts, decisions and kinds of senders in the words of who does not sit at our command line.
 
 Tables of sentence keys only; whoever shows them looks them up in the reader's language.
 """
@@ -24,6 +24,20 @@ VERDICTS = {
     "bounce": later("automatic reply"),
     "candidate": later("yours? Please tell us"),
     "impostor": later("somebody else"),
+    "unknown": later("unknown"),
+}
+SENDER_KINDS = {
+    "mailbox": later("mailbox service"),
+    "marketing": later("mass mailing service"),
+    "transactional": later("mail delivery service"),
+    "crm": later("customer management service"),
+    "hosting": later("hosting service"),
+    "business-app": later("business application"),
+    "mailing-list": later("mailing list"),
+    "forwarding": later("forwarder"),
+    "own-infrastructure": later("own infrastructure"),
+    "server": later("single server"),
+    "network": later("network"),
     "unknown": later("unknown"),
 }
 DECISIONS = {"ours": later("is ours"), "not-ours": later("is not ours"), "forwarder": later("only forwards")}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from analysis.customer_words import DECISIONS, VERDICTS
+from analysis.customer_words import DECISIONS, SENDER_KINDS, VERDICTS
 from analysis.export_facts import DomainFacts
 from analysis.export_tables import (
     DOMAIN,
@@ -19,21 +19,6 @@ from analysis.export_tables import (
 )
 from analysis.senders import Sender
 from wording import later
-
-KINDS = {
-    "mailbox": later("mailbox service"),
-    "marketing": later("mass mailing service"),
-    "transactional": later("mail delivery service"),
-    "crm": later("customer management service"),
-    "hosting": later("hosting service"),
-    "business-app": later("business application"),
-    "mailing-list": later("mailing list"),
-    "forwarding": later("forwarder"),
-    "own-infrastructure": later("own infrastructure"),
-    "server": later("single server"),
-    "network": later("network"),
-    "unknown": later("unknown"),
-}
 
 SENDER_KEY = Column("sender_key", later("Sender's code"), later("The sender's stable code, the same in every file."))
 SENDER = Column("sender", later("Sender"), later("The service or server that sent, by name."))
@@ -84,7 +69,7 @@ def _line(domain: str, found: Sender, language: str) -> tuple[Cell, ...]:
         domain,
         found.key,
         found.name,
-        word(KINDS, found.kind),
+        word(SENDER_KINDS, found.kind),
         word(VERDICTS, found.verdict),
         found.judgement.why(language),
         word(DECISIONS, found.decision.decision) if found.decision else None,

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from analysis.customer_words import VERDICTS
+from analysis.customer_words import SENDER_KINDS, VERDICTS
 from analysis.export_facts import DomainFacts
-from analysis.export_senders import DKIM, KINDS, SENDER, SENDER_KEY, SENDER_KIND, SPF
+from analysis.export_senders import DKIM, SENDER, SENDER_KEY, SENDER_KIND, SPF
 from analysis.export_tables import DOMAIN, MESSAGES, PASSED, Cell, Column, Table, word
 from analysis.frames import SenderSource
 from wording import later
@@ -47,7 +47,7 @@ def _line(row: SenderSource, verdict: str | None) -> tuple[Cell, ...]:
         row.domain,
         row.sender_key,
         row.sender,
-        word(KINDS, row.sender_kind),
+        word(SENDER_KINDS, row.sender_kind),
         row.ip,
         row.ptr,
         row.country,

@@ -14,8 +14,8 @@ from dashboard import known, session
 from dashboard.session import Visit
 from store import consents, office
 from store import standings as kept
+from store.actor import Actor
 from store.consents import Given
-from store.decisions import Actor
 
 STAFF = ("operator", "staff")
 EVERYTHING = Scope(None)

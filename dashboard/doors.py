@@ -13,7 +13,7 @@ from analysis.frames import Connection
 from dashboard import session
 from dashboard.session import Visit
 from store import office
-from store.decisions import Actor
+from store.actor import Actor
 
 STAFF = ("operator", "staff")
 _HELD: list["Doors"] = []

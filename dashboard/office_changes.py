@@ -10,7 +10,7 @@ from analysis.frames import Connection
 from dashboard import session
 from dashboard.session import Visit
 from store import accounts, office
-from store.decisions import Actor
+from store.actor import Actor
 
 STAFF = ("operator", "staff")
 OPERATOR = ("operator",)

@@ -9,7 +9,8 @@ from analysis.frames import Connection
 from dashboard import domain_changes, known, session
 from dashboard.session import Visit
 from store import decisions, office
-from store.decisions import NOTE_LENGTH, Actor
+from store.actor import Actor
+from store.decisions import NOTE_LENGTH
 
 STAFF = ("operator", "staff")
 

@@ -10,13 +10,14 @@ import streamlit as st
 from babel import Locale
 
 from analysis.board_frames import ElsewhereRow, PastDecision, ReporterMail
+from analysis.customer_words import SENDER_KINDS
 from analysis.days import DayRow
 from analysis.rates import PassRate
 from analysis.sender_board import BOUNCES, FIX, FORWARDED, OK, OTHERS, Board, Entry, class_of
 from analysis.sender_page import Cause
 from analysis.senders import Source
 from dashboard import charts, tables
-from dashboard.tables import SENDER_KINDS, Column, Table
+from dashboard.tables import Column, Table
 from dashboard.text import plain
 from store.decisions import SOURCE_PREFIX
 from wording import Translator, forms, later, translator

@@ -17,7 +17,7 @@ import settings
 from analysis.frames import Connection, Scope
 from store import accounts, office, openid
 from store.accounts import Account, Refused
-from store.decisions import Actor
+from store.actor import Actor
 from store.errors import StoreError
 from store.opened import OpenStore
 from wording import LANGUAGES, language_of

@@ -35,20 +35,6 @@ AUTHENTICITY = {
     "unknown": later("unknown"),
     "unverified": later("not checked"),
 }
-SENDER_KINDS = {
-    "mailbox": later("mailbox service"),
-    "marketing": later("mass mailing service"),
-    "transactional": later("mail delivery service"),
-    "crm": later("customer management service"),
-    "hosting": later("hosting service"),
-    "business-app": later("business application"),
-    "mailing-list": later("mailing list"),
-    "forwarding": later("forwarder"),
-    "own-infrastructure": later("own infrastructure"),
-    "server": later("single server"),
-    "network": later("network"),
-    "unknown": later("unknown"),
-}
 
 # `p=quarantine (sp=quarantine)` in one line.
 _POLICY_PIXELS = 180

@@ -8,7 +8,7 @@ import settings
 from ingest.session import tables_of
 from sekisho import shell, standings
 from store import complaints
-from store.decisions import Actor
+from store.actor import Actor
 from store.office import a_label, domain_id_of
 
 app = typer.Typer(rich_markup_mode=None)

@@ -11,8 +11,8 @@ from analysis.frames import Connection, Scope
 from ingest.session import tables_of
 from sekisho import shell, standings
 from store import consents
+from store.actor import Actor
 from store.consents import Given
-from store.decisions import Actor
 from store.office import a_label, domain_id_of
 
 app = typer.Typer(rich_markup_mode=None)

@@ -11,6 +11,7 @@ from analysis.sender_page import evidence_of
 from ingest.session import tables_of
 from sekisho import shell, standings
 from store import decisions
+from store.actor import Actor
 from store.office import OfficeError, a_label, domain_id_of
 
 app = typer.Typer(rich_markup_mode=None)
@@ -44,7 +45,7 @@ def decide(
     with shell.changing() as connection:
         domain_id = domain_id_of(connection, domain)
         subject = decisions.subject_of(connection, domain_id, sender)
-        actor = decisions.Actor(shell.actor(), shell.now())
+        actor = Actor(shell.actor(), shell.now())
         if decision is None:
             decisions.withdraw(connection, domain_id, subject, note=note, actor=actor)
         else:

@@ -3,12 +3,12 @@
 Never deleted, only withdrawn. Every function works inside the caller's transaction and writes its own audit row.
 """
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
-from store.decisions import Actor
+from store.actor import Actor, audit_domain
 from store.ledger import raise_generation
-from store.office import OfficeError, audit
-from store.schema import complaint, domain
+from store.office import OfficeError
+from store.schema import complaint
 
 NOTE_LENGTH = 1_000
 
@@ -18,7 +18,7 @@ def record(connection: Connection, domain_id: int, note: str, *, actor: Actor) -
     words = _tidy(note)
     row = {"domain_id": domain_id, "note": words, "recorded_by": actor.name, "recorded_at": actor.at}
     complaint_id: int = connection.execute(insert(complaint).values(row).returning(complaint.c.id)).scalar_one()
-    _audit(connection, domain_id, "complaint", actor, words)
+    audit_domain(connection, domain_id, "complaint", actor, words)
     raise_generation(connection)
     return complaint_id
 
@@ -31,23 +31,9 @@ def withdraw(connection: Connection, domain_id: int, note: str, *, actor: Actor)
     count = connection.execute(change).rowcount
     if not count:
         raise OfficeError("no complaint counts: there is nothing to withdraw")
-    _audit(connection, domain_id, "complaint-withdraw", actor, words)
+    audit_domain(connection, domain_id, "complaint-withdraw", actor, words)
     raise_generation(connection)
     return count
-
-
-def _audit(connection: Connection, domain_id: int, action: str, actor: Actor, detail: str) -> None:
-    row = connection.execute(select(domain.c.name, domain.c.customer_id).where(domain.c.id == domain_id)).one()
-    audit(
-        connection,
-        at=actor.at,
-        actor=actor.name,
-        action=action,
-        subject=row.name,
-        customer_id=row.customer_id,
-        address=actor.address,
-        detail=detail,
-    )
 
 
 def _tidy(note: str) -> str:

@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
-from store.decisions import Actor
+from store.actor import Actor, audit_domain
 from store.ledger import raise_generation
-from store.office import OfficeError, audit
-from store.schema import CONSENT_STAGES, consent, domain
+from store.office import OfficeError
+from store.schema import CONSENT_STAGES, consent
 
 TEXT_LENGTH = 1_000
 
@@ -51,7 +51,7 @@ def give(
     }
     _withdraw(connection, domain_id, stage, actor)
     consent_id: int = connection.execute(insert(consent).values(row).returning(consent.c.id)).scalar_one()
-    _audit(connection, domain_id, f"consent {stage}", actor, f"{row['given_by']}: {row['note']}")
+    audit_domain(connection, domain_id, f"consent {stage}", actor, f"{row['given_by']}: {row['note']}")
     raise_generation(connection)
     return consent_id
 
@@ -61,7 +61,7 @@ def withdraw(connection: Connection, domain_id: int, stage: str, *, actor: Actor
     _known(stage)
     if not _withdraw(connection, domain_id, stage, actor):
         raise OfficeError(f"no consent to {stage} holds: there is nothing to withdraw")
-    _audit(connection, domain_id, f"consent-withdraw {stage}", actor, None)
+    audit_domain(connection, domain_id, f"consent-withdraw {stage}", actor, None)
     raise_generation(connection)
 
 
@@ -69,20 +69,6 @@ def _withdraw(connection: Connection, domain_id: int, stage: str, actor: Actor) 
     holding = (consent.c.domain_id == domain_id, consent.c.stage == stage, consent.c.withdrawn_at.is_(None))
     change = update(consent).where(*holding).values(withdrawn_by=actor.name, withdrawn_at=actor.at)
     return connection.execute(change).rowcount > 0
-
-
-def _audit(connection: Connection, domain_id: int, action: str, actor: Actor, detail: str | None) -> None:
-    row = connection.execute(select(domain.c.name, domain.c.customer_id).where(domain.c.id == domain_id)).one()
-    audit(
-        connection,
-        at=actor.at,
-        actor=actor.name,
-        action=action,
-        subject=row.name,
-        customer_id=row.customer_id,
-        address=actor.address,
-        detail=detail,
-    )
 
 
 def _known(stage: str) -> None:

@@ -6,26 +6,17 @@ withdraws the one before. Every function works inside the caller's transaction a
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from sqlalchemy import Connection, insert, select, update
 
+from store.actor import Actor, audit_domain
 from store.ledger import raise_generation
-from store.office import OfficeError, audit
-from store.schema import DECISIONS, domain, sender, sender_decision, source, traffic_source
+from store.office import OfficeError
+from store.schema import DECISIONS, sender, sender_decision, source, traffic_source
 
 SOURCE_PREFIX = "source:"
 NOTE_LENGTH = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who decides, and when (epoch seconds); `address` is where the person sat, None at a shell."""
-
-    name: str
-    at: int
-    address: str | None = None
 
 
 def subject_of(connection: Connection, domain_id: int, wanted: str) -> str:
@@ -65,11 +56,12 @@ def decide(
     """
     if decision not in DECISIONS:
         raise OfficeError(f"{decision!r} is no decision: say {', '.join(DECISIONS)}")
+    words = _tidy(note)
     row = {
         "domain_id": domain_id,
         "sender_key": subject,
         "decision": decision,
-        "note": _tidy(note),
+        "note": words,
         "decided_by": actor.name,
         "decided_at": actor.at,
         "evidence": json.dumps(evidence, ensure_ascii=False, sort_keys=True),
@@ -78,7 +70,7 @@ def decide(
     decision_id: int = connection.execute(
         insert(sender_decision).values(row).returning(sender_decision.c.id)
     ).scalar_one()
-    _audit(connection, domain_id, f"decide-{decision}", subject, actor, row["note"])
+    audit_domain(connection, domain_id, f"decide-{decision}", actor, words, about=subject)
     raise_generation(connection)
     return decision_id
 
@@ -87,7 +79,8 @@ def withdraw(connection: Connection, domain_id: int, subject: str, *, note: str,
     """Take the decision about a subject back. Raises OfficeError when none holds."""
     if not _withdraw(connection, domain_id, subject, actor):
         raise OfficeError(f"no decision about {subject} holds: there is nothing to withdraw")
-    _audit(connection, domain_id, "decide-withdraw", subject, actor, _tidy(note) if note else None)
+    words = _tidy(note) if note else None
+    audit_domain(connection, domain_id, "decide-withdraw", actor, words, about=subject)
     raise_generation(connection)
 
 
@@ -96,20 +89,6 @@ def _withdraw(connection: Connection, domain_id: int, subject: str, actor: Actor
     holding = (columns.domain_id == domain_id, columns.sender_key == subject, columns.withdrawn_at.is_(None))
     change = update(sender_decision).where(*holding).values(withdrawn_by=actor.name, withdrawn_at=actor.at)
     return connection.execute(change).rowcount > 0
-
-
-def _audit(connection: Connection, domain_id: int, action: str, subject: str, actor: Actor, note: object) -> None:
-    row = connection.execute(select(domain.c.name, domain.c.customer_id).where(domain.c.id == domain_id)).one()
-    audit(
-        connection,
-        at=actor.at,
-        actor=actor.name,
-        action=action,
-        subject=f"{row.name} {subject}",
-        customer_id=row.customer_id,
-        address=actor.address,
-        detail=None if note is None else str(note),
-    )
 
 
 def _has_sent(connection: Connection, domain_id: int, ip: str) -> bool:

@@ -18,8 +18,8 @@ from analysis.frames import Period, Scope
 from analysis.totals import Totals
 from knowledge.tables import load_tables
 from store import consents, decisions, office
+from store.actor import Actor
 from store.consents import Given
-from store.decisions import Actor
 from store.engine import open_store, writing
 
 DAY = 20_000  # 2024-10-04

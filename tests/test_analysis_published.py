@@ -11,7 +11,8 @@ from analysis.frames import Scope
 from analysis.published import Checked, Facts, Published, examine
 from knowledge.rows import DkimRecord, Service
 from knowledge.tables import load_tables
-from store.decisions import Actor, decide
+from store.actor import Actor
+from store.decisions import decide
 from store.engine import open_store, writing
 from store.office import assign_domain, domain_id_of
 from store.snapshots import Look, Observation, Signature, Subdomain, Unanswered, save_look, target

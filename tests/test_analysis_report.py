@@ -10,7 +10,7 @@ from analysis.frames import Period, Scope
 from analysis.report import MonthlyReport, month_before, month_of
 from knowledge.tables import load_tables
 from store import decisions, office, snapshots
-from store.decisions import Actor
+from store.actor import Actor
 from store.engine import open_store, writing
 from store.snapshots import Look, Observation, Unanswered
 from wording.forms import as_day

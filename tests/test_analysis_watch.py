@@ -17,7 +17,7 @@ from sekisho import standings
 from sekisho.watch import keep_watch
 from settings import Settings
 from store import complaints, ledger, office
-from store.decisions import Actor
+from store.actor import Actor
 from store.engine import open_store, writing
 from store.events import FoundEvent, Reconciled
 from store.packing import Report

@@ -14,7 +14,7 @@ from dashboard import session
 from dashboard.session import Ended, Visit
 from store import accounts, office
 from store.accounts import Refused, WeakPassword
-from store.decisions import Actor
+from store.actor import Actor
 from store.opened import OpenStore
 from store.schema import audit
 from store.schema import session as session_table

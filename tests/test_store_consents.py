@@ -7,8 +7,8 @@ from sqlalchemy import select
 from store_builder import NOW, ask, fill
 
 from store import consents, office
+from store.actor import Actor
 from store.consents import Given
-from store.decisions import Actor
 from store.engine import open_store, writing
 from store.office import OfficeError
 from store.schema import audit, consent

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Connection, Table, select
 from store_builder import fill, line, report
 
-from store.decisions import Actor, decide, subject_of, withdraw
+from store.actor import Actor
+from store.decisions import decide, subject_of, withdraw
 from store.engine import open_store, writing
 from store.office import OfficeError, domain_id_of
 from store.schema import audit, sender_decision

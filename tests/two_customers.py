@@ -17,8 +17,8 @@ from analysis.frames import Period, Scope
 from ingest.naming import Namer
 from knowledge.envelope import envelope_kind
 from store import complaints, consents, decisions, events, ledger, office, standings
+from store.actor import Actor
 from store.consents import Given
-from store.decisions import Actor
 from store.engine import open_store, writing
 from store.events import FoundEvent
 from store.packing import Report

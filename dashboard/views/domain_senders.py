@@ -5,13 +5,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from analysis.customer_words import SENDER_KINDS
 from analysis.frames import Period, Scope
 from analysis.sender_board import BOUNCES, FIX, FORWARDED, OK, OTHERS, Board, Entry, Group
 from analysis.senders import Sender
 from dashboard import answers_senders, domain_parts, markup, parts, said, sender_parts, sender_tables, table_files
 from dashboard.parts import Figure
 from dashboard.session import Visit
-from dashboard.tables import SENDER_KINDS, Table
+from dashboard.tables import Table
 from dashboard.text import md, strong
 from wording import forms, later, translator
 

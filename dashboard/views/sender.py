@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from analysis.customer_words import SENDER_KINDS
 from analysis.frames import Period, Scope
 from analysis.sender_page import SenderPage
 from dashboard import (
@@ -20,7 +21,7 @@ from dashboard import (
 )
 from dashboard.parts import Figure
 from dashboard.session import Visit
-from dashboard.tables import SENDER_KINDS, Table
+from dashboard.tables import Table
 from dashboard.text import md
 from wording import forms, translator
 
