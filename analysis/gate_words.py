@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wording import later, text
+from wording import forms, later, text
 from wording.forms import as_date
 
 NAMES_SHOWN = 5
@@ -18,7 +18,7 @@ class Sentence:
 
     def words(self, language: str) -> str:
         """The sentence in `language`."""
-        return text(language, self.key, **dict(self.values))
+        return text(language, self.key, **forms.counted(language, self.values))
 
 
 def say(key: str, **values: int | str) -> Sentence:

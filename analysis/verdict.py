@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from analysis.streams import Elsewhere, Evidence, Stream
-from wording import later, text
+from wording import forms, later, text
 
 VERDICTS = ("ours-ok", "ours-fix", "forwarded", "bounce", "candidate", "impostor", "unknown")
 OURS = frozenset({"ours-ok", "ours-fix"})
@@ -57,7 +57,7 @@ class Judgement:
 
     def why(self, language: str) -> str:
         """The sentence in `language`, its figures filled in."""
-        return text(language, self.sentence, **dict(self.values))
+        return text(language, self.sentence, **forms.counted(language, self.values))
 
 
 class Rule(NamedTuple):

@@ -57,6 +57,13 @@ CASES = {
 }
 
 
+def test_large_figures_of_a_reason_are_grouped_as_everywhere_on_the_page() -> None:
+    found = judge(stream(messages=12_400, spf_aligned=12_300))
+
+    assert found.why("en") == "The domain's SPF names it: SPF passed aligned for 12,300 of 12,400 messages."
+    assert "12,400通のうち12,300通" in found.why("ja")
+
+
 @pytest.mark.parametrize("rule", CASES)
 def test_a_rule_gives_its_verdict(rule: str) -> None:
     found = judge(CASES[rule][0])

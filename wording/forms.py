@@ -3,6 +3,7 @@
 Days are UTC days since 1970-01-01, times are epoch seconds; nothing here converts a time zone.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from babel.dates import format_date, format_timedelta
@@ -31,6 +32,11 @@ def last_day(end_at: int) -> int:
 def number(language: str, value: int) -> str:
     """`1204` as `1,204`."""
     return format_decimal(value, locale=language)
+
+
+def counted(language: str, values: Iterable[tuple[str, int | str]]) -> dict[str, str]:
+    """What fills the places of a sentence whose numbers are counts: those as `number` writes them."""
+    return {name: number(language, value) if isinstance(value, int) else value for name, value in values}
 
 
 def held_percent(part: int, whole: int) -> float | None:
