@@ -214,6 +214,20 @@ def test_a_report_opens_by_a_click_and_by_its_address(page: Page, dashboard: Das
     assert [row[0] for row in cells(page)] == ["Forged"]
 
 
+def test_each_sender_shows_its_days_as_a_picture(page: Page, dashboard: Dashboard) -> None:
+    """Streamlit takes some elements out of HTML: what the browser drew is what counts."""
+    log_in(page, dashboard.url, "staff")
+    page.goto(f"{dashboard.url}/domain?domain=shop.example.jp&tab=senders")
+    idle(page)
+    pictures = page.locator(".sekisho-sender img")
+    expect(pictures.first).to_be_visible()
+
+    widths = pictures.evaluate_all("all => all.map(each => each.naturalWidth * each.clientHeight)")
+
+    assert len(widths) == page.locator(".sekisho-sender").count()
+    assert all(widths)
+
+
 def contrast(page: Page, selector: str) -> float:
     """How far an element's words stand out from its ground (WCAG 2.2, relative luminance and contrast ratio)."""
     colours = page.locator(selector).first.evaluate(
