@@ -1,5 +1,6 @@
 """Turns a stored shape and its source into the facts that `knowledge.identify` names a sender by."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from knowledge.envelope import Envelope, envelope_kind
@@ -8,8 +9,11 @@ from knowledge.identify import (
     OwnInfrastructure,
     SenderFacts,
     SenderName,
+    is_own_address,
+    name_by_record,
     name_sender,
     organisational,
+    standing,
 )
 from knowledge.tables import Tables
 from store.evidence import evidence_of, marks_of
@@ -55,15 +59,19 @@ def _spf_domain(passed: set[str], own: str | None) -> str | None:
     return min(aligned or passed)
 
 
+_NOWHERE = SourceFacts("", None, None, None, None, None, None)
 KNOWN_NAMES = 20_000
 KNOWN_SHAPES = 6_000
+KNOWN_ALIKE = 3_000
 
 
 @dataclass(slots=True)
 class _Alike:
-    """What shapes have in common that say the same about the sender: their marks, and the sender by address."""
+    """What shapes have in common that say the same about the sender: their marks, the sender where they name it, and
+    the names by address of those that are told by less than the whole shape (`knowledge.identify.standing`)."""
 
     marks: int
+    name: SenderName | None
     names: dict[str, SenderName]
 
 
@@ -78,6 +86,7 @@ class Namer:
     def _forget(self) -> None:
         self._alike: dict[tuple[object, ...], _Alike] = {}
         self._of_shape: dict[str, _Alike] = {}
+        self._by_standing: dict[tuple[bool, bool, bool], dict[str, SenderName]] = defaultdict(dict)
         self._names = 0
 
     def __call__(self, shape: Shape, source: SourceFacts, ptr: str | None) -> SenderName:
@@ -86,6 +95,8 @@ class Namer:
     def without_ptr(self, shape: Shape, source: SourceFacts) -> SenderName:
         """The name as far as it can be told without a host name."""
         alike = self._of_shape.get(shape.digest) or self._alike_of(shape)
+        if alike.name and not (self._own.networks and is_own_address(source.ip, self._own)):
+            return alike.name
         name = alike.names.get(source.ip)
         if name is None:
             name = alike.names[source.ip] = self(shape, source, None)
@@ -100,11 +111,15 @@ class Namer:
 
     def _alike_of(self, shape: Shape) -> _Alike:
         if len(self._of_shape) >= KNOWN_SHAPES:
+            self._of_shape.clear()
+        if len(self._alike) >= KNOWN_ALIKE:
             self._forget()
         key = _telling(shape)
         alike = self._alike.get(key)
         if alike is None:
-            alike = self._alike[key] = _Alike(self._marks_of(shape), {})
+            facts = sender_facts(shape, _NOWHERE, None)
+            names = self._by_standing[standing(facts)]
+            alike = self._alike[key] = _Alike(self._marks_of(shape), name_by_record(facts, self._tables), names)
         self._of_shape[shape.digest] = alike
         return alike
 

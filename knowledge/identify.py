@@ -144,14 +144,28 @@ def explain_sender(facts: SenderFacts, tables: Tables, own: OwnInfrastructure = 
     ptr = _host(facts.ptr) if facts.ptr else None
     return (
         _by_own_infrastructure(facts, ptr, own)
-        or _by_dkim(facts, tables)
-        or _by_spf(facts, tables)
-        or _by_selector(facts, tables)
+        or _by_record(facts, tables)
         or _by_ptr(facts, ptr, tables)
         or _by_range(facts, tables)
         or _by_service_network(facts, tables)
         or _by_place(facts, ptr, tables)
     )
+
+
+def name_by_record(facts: SenderFacts, tables: Tables) -> SenderName | None:
+    """The sender where rules 2 to 4 name it: from any address but one of the own infrastructure."""
+    found = _by_record(facts, tables)
+    return found.sender if found else None
+
+
+def standing(facts: SenderFacts) -> tuple[bool, bool, bool]:
+    """All that the other rules read of a record when no host name is known."""
+    return facts.spf_aligned, facts.dkim_aligned, _foreign(facts.spf_domain, facts.header_from)
+
+
+def is_own_address(ip: str, own: OwnInfrastructure) -> bool:
+    """Whether the address alone makes rule 1 hold."""
+    return any(_within(ip, network) for network in own.networks)
 
 
 def service_of(key: str, tables: Tables) -> Service | None:
@@ -183,6 +197,10 @@ def _by_own_infrastructure(facts: SenderFacts, ptr: str | None, own: OwnInfrastr
 
 def _own(basis: str) -> SenderName:
     return SenderName(OWN_KEY, "Own infrastructure", "own-infrastructure", basis)
+
+
+def _by_record(facts: SenderFacts, tables: Tables) -> Explanation | None:
+    return _by_dkim(facts, tables) or _by_spf(facts, tables) or _by_selector(facts, tables)
 
 
 def _by_dkim(facts: SenderFacts, tables: Tables) -> Explanation | None:

@@ -38,16 +38,26 @@ class Sums(NamedTuple):
     disposition_unknown: int
 
 
+class Ends(NamedTuple):
+    """What the rows of a record of one shape end with, in schema order: its own row behind `messages`, those of its
+    results and those of its reasons behind the record's number. Plain values, as they came through the pipe."""
+
+    record: tuple[Any, ...]
+    results: tuple[tuple[Any, ...], ...]
+    reasons: tuple[tuple[Any, ...], ...]
+    digest: str
+
+
 class Chunk(NamedTuple):
     """Records in the report's order, as columns: what several of them share stands in the chunk once.
 
-    `senders` are names as far as they can be told without a host name (None: not told), `marks` those of the shapes
-    (`store.evidence`; None: not told). Per record: messages, and the place of its source, shape and sender in these.
-    `odd` has what could not be read of a record, and what the reporter wrote there, by the record's place.
+    `ends` and `marks` (`store.evidence`; None: not told) are those of the shapes, `senders` names as far as they can be
+    told without a host name (None: not told). Per record: messages, and the place of its source, shape and sender in
+    these. `odd` has what could not be read of a record, and what the reporter wrote there, by the record's place.
     """
 
     sources: tuple[SourceFacts, ...]
-    shapes: tuple[Shape, ...]
+    ends: tuple[Ends, ...]
     senders: tuple[SenderName | None, ...]
     marks: tuple[int | None, ...]
     messages: list[int]
@@ -56,11 +66,19 @@ class Chunk(NamedTuple):
     sender_of: list[int]
     odd: dict[int, tuple[str | None, str | None]]
 
+    def shape(self, place: int) -> Shape:
+        """One of the shapes, made of its ends."""
+        (*words, bad, raw, repairs), results, reasons, digest = self.ends[place]
+        told = tuple([AuthResult._make(result) for _, *result in results])
+        why = tuple([Reason._make(reason) for _, *reason in reasons])
+        return Shape._make((*words, told, why, tuple(repairs.split("\n")) if repairs else (), digest, bad, raw))
+
     def records(self) -> Iterator[Record]:
         """The records, one by one."""
+        shapes = [self.shape(place) for place in range(len(self.ends))]
         columns = zip(self.messages, self.source_of, self.shape_of, strict=True)
         for number, (messages, source, shape) in enumerate(columns):
-            yield Record(self.sources[source].ip, messages, self.shapes[shape], *self.odd.get(number, _READ))
+            yield Record(self.sources[source].ip, messages, shapes[shape], *self.odd.get(number, _READ))
 
 
 _READ = (None, None)
@@ -147,7 +165,7 @@ class Packing:
         odd = {number: (record.bad, record.raw) for number, record in enumerate(records) if record.bad or record.raw}
         marks = tuple(self._marks(shape) if self._marks else None for shape in shapes)
         messages = [record.messages for record in records]
-        chunk = Chunk(sources, shapes, senders, marks, messages, source_of, shape_of, sender_of, odd)
+        chunk = Chunk(sources, ends_of(shapes), senders, marks, messages, source_of, shape_of, sender_of, odd)
         self._packed.append(_packed(chunk))
 
     def _named(
@@ -197,29 +215,45 @@ class Packing:
             self._bad.append(f"record {self._sums[0]} ({bad})")
 
 
+def ends_of(shapes: Iterable[Shape]) -> tuple[Ends, ...]:
+    """The ends of each shape. Equal results are one object: marshal packs it once, and it comes out so."""
+    known: dict[Hashable, tuple[tuple[Any, ...], ...]] = {}
+    return tuple(
+        [
+            Ends(
+                (*shape[:7], shape.bad, shape.raw, "\n".join(shape.repairs) or None),
+                _numbered(known, shape.auth_results),
+                _numbered(known, shape.reasons),
+                shape.digest,
+            )
+            for shape in shapes
+        ]
+    )
+
+
+def _numbered(
+    known: dict[Hashable, tuple[tuple[Any, ...], ...]], parts: tuple[tuple[Any, ...], ...]
+) -> tuple[tuple[Any, ...], ...]:
+    found = known.get(parts)
+    if found is None:
+        found = known[parts] = tuple([(number, *part) for number, part in enumerate(parts)])
+    return found
+
+
 def _packed(chunk: Chunk) -> bytes:
-    shapes = [
-        (*shape[:7], tuple(map(tuple, shape.auth_results)), tuple(map(tuple, shape.reasons)), *shape[9:])
-        for shape in chunk.shapes
-    ]
     senders = [name and tuple(name) for name in chunk.senders]
-    return marshal.dumps((list(map(tuple, chunk.sources)), shapes, senders, *chunk[3:]))
+    return marshal.dumps((list(map(tuple, chunk.sources)), list(map(tuple, chunk.ends)), senders, *chunk[3:]))
 
 
 def unpacked(packed: bytes) -> Chunk:
     """A chunk as our own worker process packed it."""
-    sources, shapes, senders, *columns = marshal.loads(packed)  # noqa: S302 - our own worker process packed it
+    sources, ends, senders, *columns = marshal.loads(packed)  # noqa: S302 - our own worker process packed it
     return Chunk(
         tuple(map(SourceFacts._make, sources)),
-        tuple(map(_shape, shapes)),
+        tuple(map(Ends._make, ends)),
         tuple([name and SenderName._make(name) for name in senders]),
         *columns,
     )
-
-
-def _shape(plain: tuple[Any, ...]) -> Shape:
-    results, reasons = map(AuthResult._make, plain[7]), map(Reason._make, plain[8])
-    return Shape._make((*plain[:7], tuple(results), tuple(reasons), *plain[9:]))
 
 
 def _places(keys: Iterable[Key]) -> tuple[list[int], tuple[Key, ...]]:

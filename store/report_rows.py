@@ -1,12 +1,12 @@
-"""The rows of one report: its own, and those of its records, results and reasons, in schema order."""
+"""The row of one report in schema order, and the columns of its sources. Those of its records: store/record_rows.py."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from store.packing import Chunk, Report
-from store.traffic import Line, days_of
+from store.packing import Report
+from store.traffic import days_of
 from store.values import SourceFacts
 
 
@@ -91,29 +91,3 @@ def source_columns(found: SourceFacts) -> tuple[object, ...]:
 
 def _lines(texts: Iterable[str]) -> str | None:
     return "\n".join(texts) or None
-
-
-def record_rows(ids: tuple[int, int], first: int, chunk: Chunk, placed: Sequence[Line]) -> list[tuple[object, ...]]:
-    """Rows of `record`. `ids`: of the domain and of the report; `first`: the number of the chunk's first record."""
-    ends = [(*shape[:7], None, shape.raw, _lines(shape.repairs)) for shape in chunk.shapes]
-    counted = zip(chunk.shape_of, placed, strict=True)
-    rows: list[tuple[object, ...]] = [
-        (*ids, number, line.source_id, line.sender_id, line.messages, *ends[shape])
-        for number, (shape, line) in enumerate(counted, first)
-    ]
-    for number, (bad, raw) in chunk.odd.items():
-        *whole, _, shape_raw, repairs = rows[number]
-        rows[number] = (*whole, bad, raw or shape_raw, repairs)
-    return rows
-
-
-def auth_rows(ids: tuple[int, int], first: int, chunk: Chunk) -> list[tuple[object, ...]]:
-    """Rows of `auth_result`."""
-    ends = [[(order, *result) for order, result in enumerate(shape.auth_results)] for shape in chunk.shapes]
-    return [(*ids, number, *end) for number, shape in enumerate(chunk.shape_of, first) for end in ends[shape]]
-
-
-def reason_rows(ids: tuple[int, int], first: int, chunk: Chunk) -> list[tuple[object, ...]]:
-    """Rows of `override_reason`."""
-    ends = [[(order, *reason) for order, reason in enumerate(shape.reasons)] for shape in chunk.shapes]
-    return [(*ids, number, *end) for number, shape in enumerate(chunk.shape_of, first) for end in ends[shape]]

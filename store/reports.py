@@ -12,22 +12,24 @@ An authenticated report of the same records upgrades the stored one in place (st
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Table, func, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 
 from knowledge.identify import SenderName
 from store import takeover
 from store.evidence import EnvelopeKind, unknown_envelope
 from store.office import ensure_domain
 from store.packing import Chunk, Report, unpacked
-from store.report_rows import ReportRow, auth_rows, first_day, key_hash, reason_rows, record_rows, source_columns
+from store.record_rows import RecordRows
+from store.report_rows import ReportRow, first_day, key_hash, source_columns
 from store.retention import settled_before
-from store.schema import auth_result, override_reason, record, sender, source
 from store.schema import report as report_table
+from store.schema import sender, source
 from store.statements import fetched, insert_sql, positional
 from store.takeover import AUTHENTICATED, IN_FORCE, REPLACED, SET_ASIDE, Counted, is_better
-from store.traffic import Line, RollUp
+from store.traffic import Line, RollUp, Words
 from store.values import Shape, SourceFacts
 
 _Namer = Callable[[Shape, SourceFacts, str | None], SenderName]
@@ -82,7 +84,9 @@ class _Known:
 
 KNOWN_NAMES = 20_000
 KNOWN_SOURCES = 50_000
-WAITING_RECORDS = 5_000
+# So few records, that the worker's pipe takes what comes while they are written; sums of a whole report, if they fit.
+WAITING_RECORDS = 1_000
+WAITING_SUMS = 5_000
 
 
 class ReportWriter:
@@ -110,7 +114,7 @@ class ReportWriter:
     def _start(self) -> None:
         """What is written at the end of a transaction, for all its reports together."""
         self._roll_up = RollUp(self._kind_of)
-        self._rows: dict[Table, list[tuple[object, ...]]] = {record: [], auth_result: [], override_reason: []}
+        self._rows = RecordRows()
         self._taken_out: list[Counted] = []
 
     def save(self, connection: Connection, report: Report, *, message_id: int, authenticity: str, now: int) -> Saved:
@@ -179,16 +183,10 @@ class ReportWriter:
 
     def finish(self, connection: Connection) -> None:
         """Write the records and roll-ups of all reports saved in this transaction; call right before its commit."""
-        self._write_rows(connection)
+        self._rows.write(connection, self._engine)
         self._roll_up.write(connection, self._engine)
         takeover.settle(connection, self._engine, self._taken_out, self._kind_of)
         self._start()
-
-    def _write_rows(self, connection: Connection) -> None:
-        for table, rows in self._rows.items():
-            if rows:
-                connection.exec_driver_sql(insert_sql(table, self._engine), rows)
-                rows.clear()
 
     def _upgrade(
         self, connection: Connection, domain_id: int, stored: "_Stored", report_id: int, **now: object
@@ -212,7 +210,7 @@ class ReportWriter:
 
     def _take_out(self, connection: Connection, domain_id: int, report_id: int) -> None:
         """Its records may still wait to be written, where it was saved in this transaction."""
-        self._write_rows(connection)
+        self._rows.write(connection, self._engine)
         counted = takeover.stored(connection, domain_id, report_id)
         takeover.count(connection, self._roll_up, counted, -1)
         self._taken_out.append(counted)
@@ -232,39 +230,36 @@ class ReportWriter:
 
     def _add(self, connection: Connection, begun: Begun, chunk: Chunk) -> None:
         """A chunk of records: named, counted, and left to be written with the others of the transaction."""
-        row, ids, first = begun.row, begun.ids, begun.records
-        placed = self._place(connection, begun.domain_id, chunk, row.now)
-        self._rows[record].extend(record_rows(ids, first, chunk, placed))
-        self._rows[auth_result].extend(auth_rows(ids, first, chunk))
-        self._rows[override_reason].extend(reason_rows(ids, first, chunk))
+        row = begun.row
+        source_ids = self._source_ids(connection, chunk, row.now)
+        sender_ids = self._sender_ids(connection, begun.domain_id, chunk, row.now)
+        self._rows.add(begun.ids, begun.records, chunk, source_ids, sender_ids)
         if row.standing == IN_FORCE:
             period = (row.report.begin, row.report.end)
-            self._roll_up.add_lines(begun.domain_id, period, row.reporter, row.authenticity, placed)
-        begun.records += len(placed)
-        if max(len(self._rows[record]), self._roll_up.rows()) > WAITING_RECORDS:
-            self._write_rows(connection)
+            lines = self._lines(chunk, source_ids, sender_ids)
+            self._roll_up.add_lines(begun.domain_id, period, row.reporter, row.authenticity, lines)
+        begun.records += len(source_ids)
+        if self._rows.records >= WAITING_RECORDS:
+            self._rows.write(connection, self._engine)
+        if self._roll_up.rows() > WAITING_SUMS:
             self._roll_up.write(connection, self._engine)
         self._known.bound()
 
-    def _place(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> list[Line]:
-        """What the roll-ups count of each record, with the ids of its source and sender."""
-        self._learn_sources(connection, chunk.sources, now)
-        source_ids = [self._known.sources[found.ip] for found in chunk.sources]
+    def _lines(self, chunk: Chunk, source_ids: list[int], sender_ids: list[int]) -> Iterable[Line]:
+        """What the roll-ups count of each record."""
+        words = [Words(ends.record[0] or "", *itemgetter(5, 4, 3, 6)(ends.record)) for ends in chunk.ends]
         marks = [
-            self._roll_up.marks_of(shape) if told is None else told
-            for shape, told in zip(chunk.shapes, chunk.marks, strict=True)
+            self._roll_up.marks_of(chunk.shape(place)) if told is None else told
+            for place, told in enumerate(chunk.marks)
         ]
-        senders = self._sender_ids(connection, domain_id, chunk, now)
-        return list(
-            map(
-                Line,
-                [chunk.shapes[shape] for shape in chunk.shape_of],
-                chunk.messages,
-                [source_ids[place] for place in chunk.source_of],
-                senders,
-                [marks[shape] for shape in chunk.shape_of],
-            )
-        )
+        told = ([words[shape] for shape in chunk.shape_of], chunk.messages, source_ids, sender_ids)
+        return map(Line, *told, [marks[shape] for shape in chunk.shape_of])
+
+    def _source_ids(self, connection: Connection, chunk: Chunk, now: int) -> list[int]:
+        """The source of each record."""
+        self._learn_sources(connection, chunk.sources, now)
+        ids = [self._known.sources[found.ip] for found in chunk.sources]
+        return [ids[place] for place in chunk.source_of]
 
     def _sender_ids(self, connection: Connection, domain_id: int, chunk: Chunk, now: int) -> list[int]:
         """The sender of each record; a confirmed host name may tell another than the worker could."""
@@ -273,23 +268,23 @@ class ReportWriter:
             return [told[number] for number in chunk.sender_of]
         columns = zip(chunk.shape_of, chunk.source_of, chunk.sender_of, strict=True)
         names = [
-            self._told(chunk.shapes[shape], chunk.sources[place], chunk.senders[number])
-            for shape, place, number in columns
+            self._told(chunk, shape, chunk.sources[place], chunk.senders[number]) for shape, place, number in columns
         ]
         return [self._sender_id(connection, domain_id, name, now) for name in names]
 
-    def _told(self, shape: Shape, facts: SourceFacts, told: SenderName | None) -> SenderName:
-        return self._name(shape, facts) if told is None or self._known.pointers.get(facts.ip) else told
+    def _told(self, chunk: Chunk, shape: int, facts: SourceFacts, told: SenderName | None) -> SenderName:
+        return self._name(chunk, shape, facts) if told is None or self._known.pointers.get(facts.ip) else told
 
     def _sender_id(self, connection: Connection, domain_id: int, name: SenderName, now: int) -> int:
         sender_id = self._known.senders.get((domain_id, name.key))
         return self._add_sender(connection, domain_id, name, now) if sender_id is None else sender_id
 
-    def _name(self, shape: Shape, facts: SourceFacts) -> SenderName:
-        key = (shape.digest, facts.ip)
+    def _name(self, chunk: Chunk, shape: int, facts: SourceFacts) -> SenderName:
+        key = (chunk.ends[shape].digest, facts.ip)
         name = self._known.names.get(key)
         if name is None:
-            name = self._known.names[key] = self._name_sender(shape, facts, self._known.pointers.get(facts.ip))
+            pointer = self._known.pointers.get(facts.ip)
+            name = self._known.names[key] = self._name_sender(chunk.shape(shape), facts, pointer)
         return name
 
     def _learn_sources(self, connection: Connection, sources: Iterable[SourceFacts], now: int) -> None:

@@ -9,9 +9,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 
-def insert_sql(table: Table, engine: Engine) -> str:
-    """INSERT of every column of `table` in schema order, for `Connection.exec_driver_sql(sql, list_of_tuples)`."""
-    return _insert_sql(table, engine.dialect)
+def insert_sql(table: Table, engine: Engine, columns: tuple[str, ...] | None = None) -> str:
+    """INSERT of these columns of `table`, else of all in schema order, for
+    `Connection.exec_driver_sql(sql, list_of_tuples)`."""
+    return _insert_sql(table, engine.dialect, columns)
 
 
 def upsert_sql(table: Table, add_columns: Sequence[str], engine: Engine) -> str:
@@ -45,8 +46,8 @@ def _with_format_marks(statement: str) -> str:
 
 
 @cache
-def _insert_sql(table: Table, dialect: Dialect) -> str:
-    return str(insert(table).compile(dialect=dialect, column_keys=list(table.c.keys())))
+def _insert_sql(table: Table, dialect: Dialect, columns: tuple[str, ...] | None) -> str:
+    return str(insert(table).compile(dialect=dialect, column_keys=list(columns or table.c.keys())))
 
 
 @cache

@@ -12,10 +12,10 @@ sums stay exact.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Table
 
 from store.evidence import EnvelopeKind, evidence_of, marks_of, unknown_envelope
 from store.schema import traffic, traffic_day, traffic_evidence, traffic_source
@@ -24,8 +24,6 @@ from store.values import Record, Shape
 
 DAY_SECONDS = 86_400
 ONE_DAY_REPORT_SECONDS = 36 * 3_600
-
-_Key = tuple[int | str | bool, ...]
 
 
 class Placed(NamedTuple):
@@ -36,10 +34,25 @@ class Placed(NamedTuple):
     sender_id: int
 
 
+class Words(NamedTuple):
+    """What the roll-ups tell records apart by, but for who sent and who reported; in the order of `traffic`."""
+
+    header_from: str
+    spf_aligned: bool
+    dkim_aligned: bool
+    disposition: str
+    override: str
+
+
+def words_of(shape: Shape) -> Words:
+    """The words of a shape's records."""
+    return Words(shape.header_from or "", shape.spf_aligned, shape.dkim_aligned, shape.disposition, shape.override)
+
+
 class Line(NamedTuple):
     """What the roll-ups count of one record; `marks` as in `store.evidence`, of any value where both ways aligned."""
 
-    shape: Shape
+    words: Words
     messages: int
     source_id: int
     sender_id: int
@@ -71,6 +84,35 @@ def _overlap(day: int, begin: int, end: int) -> int:
     return min(end, (day + 1) * DAY_SECONDS) - max(begin, day * DAY_SECONDS)
 
 
+class _Told(NamedTuple):
+    """Who reported on which day."""
+
+    domain_id: int
+    day: int
+    reporter: str
+    authenticity: str
+
+
+class _Sums:
+    """Messages and records of one reporter's day, by all that a roll-up tells apart."""
+
+    def __init__(self) -> None:
+        self.by_words: defaultdict[tuple[Words, int], list[int]] = defaultdict(lambda: [0, 0])
+        self.by_source: defaultdict[tuple[int, int, int, bool, bool], list[int]] = defaultdict(lambda: [0, 0])
+
+    def count(self, lines: Iterable[Line], sign: int, records: int) -> None:
+        """Count lines; `records` is what each adds to the numbers of records."""
+        by_words, by_source = self.by_words, self.by_source
+        for words, unsigned, source_id, sender_id, marks in lines:
+            messages = unsigned * sign
+            row = by_words[words, sender_id]
+            row[0] += messages
+            row[1] += records
+            row = by_source[source_id, sender_id, marks, words[1], words[2]]
+            row[0] += messages
+            row[1] += records
+
+
 class RollUp:
     """Sums of one transaction's reports, written once at its end. `add` with sign -1 takes a report out of force.
 
@@ -81,10 +123,7 @@ class RollUp:
         self._kind_of = kind_of
         # By identity, the shape kept with it: a shape read back from the store has no digest.
         self._marks: dict[int, tuple[Shape, int]] = {}
-        self._evidence: defaultdict[_Key, list[int]] = defaultdict(lambda: [0])
-        self._traffic: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 2)
-        self._source: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 5)
-        self._day: defaultdict[_Key, list[int]] = defaultdict(lambda: [0] * 11)
+        self._sums: defaultdict[_Told, _Sums] = defaultdict(_Sums)
 
     def add(
         self,
@@ -97,7 +136,7 @@ class RollUp:
     ) -> None:
         """Count the records of one report on its days."""
         lines = (
-            Line(found.shape, found.messages, source_id, sender_id, self.marks_of(found.shape))
+            Line(words_of(found.shape), found.messages, source_id, sender_id, self.marks_of(found.shape))
             for found, source_id, sender_id in records
         )
         self.add_lines(domain_id, period, reporter, authenticity, lines, sign)
@@ -113,14 +152,15 @@ class RollUp:
     ) -> None:
         """As `add`, with the marks already told."""
         weights = days_of(*period)
+        sums = [self._sums[_Told(domain_id, day, reporter, authenticity)] for day, _ in weights]
         if len(weights) == 1:
-            self._count(domain_id, weights[0][0], reporter, authenticity, lines, sign, sign)
+            sums[0].count(lines, sign, sign)
             return
+        by_day = {day: of_day for (day, _), of_day in zip(weights, sums, strict=True)}
         for line in lines:
             records = sign
             for day, messages in dealt_out(line.messages, weights):
-                share = line._replace(messages=messages)
-                self._count(domain_id, day, reporter, authenticity, (share,), sign, records)
+                by_day[day].count((line._replace(messages=messages),), sign, records)
                 records = 0
 
     def marks_of(self, shape: Shape) -> int:
@@ -134,56 +174,71 @@ class RollUp:
 
     def rows(self) -> int:
         """How many rows of the largest roll-up wait to be written."""
-        return max(len(self._source), len(self._traffic), len(self._evidence))
+        return max(
+            sum(len(sums.by_words) for sums in self._sums.values()),
+            sum(len(sums.by_source) for sums in self._sums.values()),
+            len(self._marks),
+        )
 
     def write(self, connection: Connection, engine: Engine) -> None:
         """Add the sums to the stored roll-ups and begin anew."""
-        for table, sums, columns in (
-            (traffic, self._traffic, ("messages", "records")),
-            (traffic_source, self._source, ("messages", "passed", "dkim_aligned", "spf_aligned", "records")),
-            (traffic_day, self._day, tuple(column.name for column in traffic_day.columns)[3:]),
-            (traffic_evidence, self._evidence, ("messages",)),
-        ):
-            if sums:
-                rows = [(*key, *values) for key, values in sorted(sums.items())]
-                connection.exec_driver_sql(upsert_sql(table, columns, engine), rows)
-                sums.clear()
+        rows = _Rows()
+        for told, sums in self._sums.items():
+            rows.add(told, sums)
+        for table, added, figures in rows.tables():
+            if added:
+                listed = [(*key, *values) for key, values in sorted(added.items())]
+                connection.exec_driver_sql(upsert_sql(table, figures, engine), listed)
+        self._sums.clear()
         self._marks.clear()
 
-    def _count(
-        self,
-        domain_id: int,
-        day: int,
-        reporter: str,
-        authenticity: str,
-        lines: Iterable[Line],
-        sign: int,
-        records: int,
-    ) -> None:
-        """Count lines on one day; `records` is what each adds to the numbers of records."""
-        day_row = self._day[(domain_id, day, authenticity)]
-        for shape, unsigned, source_id, sender_id, marks in lines:
-            messages = unsigned * sign
-            spf, dkim, disposition = shape.spf_aligned, shape.dkim_aligned, shape.disposition
+
+_Added = defaultdict[tuple[int | str | bool, ...], list[int]]
+
+
+class _Rows:
+    """What is added to each roll-up, by primary key."""
+
+    def __init__(self) -> None:
+        self.traffic: _Added = defaultdict(lambda: [0] * 2)
+        self.source: _Added = defaultdict(lambda: [0] * 5)
+        self.day: _Added = defaultdict(lambda: [0] * 11)
+        self.evidence: _Added = defaultdict(lambda: [0])
+
+    def tables(self) -> Iterator[tuple[Table, _Added, tuple[str, ...]]]:
+        """Each roll-up with what is added, and the columns to which it is."""
+        yield traffic, self.traffic, ("messages", "records")
+        yield traffic_source, self.source, ("messages", "passed", "dkim_aligned", "spf_aligned", "records")
+        yield traffic_day, self.day, tuple(column.name for column in traffic_day.columns)[3:]
+        yield traffic_evidence, self.evidence, ("messages",)
+
+    def add(self, told: _Told, sums: _Sums) -> None:
+        """Add the sums of one reporter's day."""
+        domain_id, day, reporter, authenticity = told
+        of_day = self.day[domain_id, day, authenticity]
+        for (words, sender_id), (messages, records) in sums.by_words.items():
+            key = (domain_id, day, words[0], sender_id, reporter, authenticity, *words[1:])
+            _add(self.traffic[key], (messages, records))
+            _add_to_day(of_day, words, messages, records)
+        for (source_id, sender_id, marks, spf, dkim), (messages, records) in sums.by_source.items():
             passed = messages if spf or dkim else 0
-            header_from = shape.header_from or ""
-            words = (spf, dkim, disposition, shape.override)
-            row = self._traffic[(domain_id, day, header_from, sender_id, reporter, authenticity, *words)]
-            row[0] += messages
-            row[1] += records
-            row = self._source[(domain_id, day, source_id, sender_id, authenticity)]
-            row[0] += messages
-            row[1] += passed
-            row[2] += messages if dkim else 0
-            row[3] += messages if spf else 0
-            row[4] += records
-            day_row[0] += messages
-            day_row[1] += passed
-            day_row[2 + _ALIGNED[dkim, spf]] += messages
-            day_row[6 + _DISPOSED[disposition]] += messages
-            day_row[10] += records
+            figures = (messages, passed, messages if dkim else 0, messages if spf else 0, records)
+            _add(self.source[domain_id, day, source_id, sender_id, authenticity], figures)
             if not (spf and dkim):
-                self._evidence[(domain_id, day, sender_id, source_id, reporter, authenticity, marks)][0] += messages
+                self.evidence[domain_id, day, sender_id, source_id, reporter, authenticity, marks][0] += messages
+
+
+def _add(row: list[int], figures: Iterable[int]) -> None:
+    for place, figure in enumerate(figures):
+        row[place] += figure
+
+
+def _add_to_day(row: list[int], words: Words, messages: int, records: int) -> None:
+    row[0] += messages
+    row[1] += messages if words.dkim_aligned or words.spf_aligned else 0
+    row[2 + _ALIGNED[words.dkim_aligned, words.spf_aligned]] += messages
+    row[6 + _DISPOSED[words.disposition]] += messages
+    row[10] += records
 
 
 # Places in traffic_day: both_aligned, dkim_only, spf_only, neither; then the dispositions, where pass acts as none.

@@ -1,5 +1,6 @@
 """The command line as a whole: what an error looks like to the person who typed, and to cron."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sekisho import __version__
-from sekisho.main import FAILED, LATER, USAGE, exit_code
+from sekisho.main import FAILED, LATER, USAGE, exit_code, load
 from settings import SettingsError
 from store.errors import AlreadyRunning, StoreBusy, StoreMissing
 
@@ -22,6 +23,12 @@ def test_the_version_is_printed_alone(tmp_path: Path) -> None:
     done = run(tmp_path, "--version")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, f"sekisho {__version__}\n", "")
+
+
+def test_a_loaded_command_runs_with_the_collector_of_cycles() -> None:
+    load("totals")
+
+    assert gc.isenabled()
 
 
 def test_a_wrong_setting_is_one_line_without_a_traceback_and_exits_2(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, select
 from store.engine import open_store, writing
 from store.office import ensure_domain
 from store.schema import sender, source, traffic, traffic_day, traffic_evidence, traffic_source
-from store.traffic import Line, Placed, RollUp, days_of, dealt_out
+from store.traffic import Line, Placed, RollUp, days_of, dealt_out, words_of
 from store.values import Record, Shape
 
 DAY = 20_000
@@ -181,7 +181,13 @@ def test_a_record_of_a_long_report_has_its_messages_on_each_day_and_is_one_recor
 def test_lines_whose_marks_are_told_count_as_their_records_do(connection: Connection) -> None:
     roll_up = RollUp()
     two_days = (MIDNIGHT, MIDNIGHT + 2 * 86_400 - 1)
-    roll_up.add_lines(1, two_days, "google.com", "pass", [Line(NEITHER, 5, 1, 8, 512), Line(NEITHER, 4, 1, 8, 512)])
+    roll_up.add_lines(
+        1,
+        two_days,
+        "google.com",
+        "pass",
+        [Line(words_of(NEITHER), 5, 1, 8, 512), Line(words_of(NEITHER), 4, 1, 8, 512)],
+    )
     roll_up.write(connection, connection.engine)
 
     assert stored(connection, traffic_evidence) == [
@@ -223,9 +229,9 @@ def test_sums_are_written_once_and_added_to_those_that_are_stored(connection: Co
 @pytest.mark.parametrize(
     "lines",
     [
-        [Line(BOTH, 1, source, 7, 0) for source in (1, 2, 3)],
-        [Line(BOTH._replace(disposition=word), 1, 1, 7, 0) for word in ("none", "quarantine", "reject")],
-        [Line(NEITHER, 1, 1, 7, marks) for marks in (256, 512, 1_024)],
+        [Line(words_of(BOTH), 1, source, 7, 0) for source in (1, 2, 3)],
+        [Line(words_of(BOTH._replace(disposition=word)), 1, 1, 7, 0) for word in ("none", "quarantine", "reject")],
+        [Line(words_of(NEITHER), 1, 1, 7, marks) for marks in (256, 512, 1_024)],
     ],
     ids=["sources", "words", "marks"],
 )
