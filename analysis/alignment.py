@@ -7,7 +7,7 @@ evaluated; where the two differ both are shown. Pure.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from knowledge.identify import organisational
+from knowledge.hosts import organisational
 from store.values import AuthResult
 from wording import later, text
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from ingest.auth_results import Malformed, Result, authserv_id, results, tokens
 from ingest.mime import HEADER_BYTES_MOST
 from ingest.reading import Message
-from knowledge.identify import organisational, printable, reporter_of
+from knowledge.hosts import organisational, printable
 from knowledge.public_mailboxes import PUBLIC_MAILBOX_DOMAINS
+from knowledge.reporters import reporter_of
 from knowledge.tables import Tables
 from settings import Authenticity
 from store.packing import Report

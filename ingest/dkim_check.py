@@ -11,7 +11,7 @@ from collections.abc import Callable
 import dkim
 
 from ingest.authenticity import letterhead
-from knowledge.identify import organisational
+from knowledge.hosts import organisational
 
 FindKey = Callable[[str], str | None]
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from knowledge.envelope import Envelope, envelope_kind
+from knowledge.hosts import organisational
 from knowledge.identify import (
     NO_INFRASTRUCTURE,
     OwnInfrastructure,
@@ -12,7 +13,6 @@ from knowledge.identify import (
     is_own_address,
     name_by_record,
     name_sender,
-    organisational,
     standing,
 )
 from knowledge.tables import Tables

@@ -15,7 +15,8 @@ from ingest.pool import Pool
 from ingest.reading import Message
 from ingest.run import Outcome, Run, RunSummary
 from knowledge.envelope import envelope_kind
-from knowledge.identify import own_infrastructure, reporter_label
+from knowledge.identify import own_infrastructure
+from knowledge.reporters import reporter_label
 from knowledge.tables import Tables, load_tables
 from settings import Limits, Settings
 from store import ledger

@@ -12,9 +12,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
-from publicsuffixlist import PublicSuffixList
-
-from knowledge.rows import Forwarder, Owner, Reporter, Service
+from knowledge.hosts import LABEL_LENGTH, host_name, organisational, printable, suffixes_of
+from knowledge.rows import Forwarder, Owner, Service
 from knowledge.tables import Tables
 
 # Words of parsedmarc's map (`type`) for networks whose addresses are rented to anybody; an AS without a word too.
@@ -22,9 +21,6 @@ RENTED_NETWORKS = frozenset({None, "IaaS", "ISP", "MSP", "PaaS", "Technology", "
 # Words for an AS that carries one service's own mail.
 SERVICE_NETWORKS = frozenset({"Email Security", "Marketing", "SaaS"})
 
-LABEL_LENGTH = 100
-
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -96,26 +92,6 @@ def own_infrastructure(networks: Iterable[str], hosts: Iterable[str]) -> OwnInfr
     )
 
 
-@lru_cache(maxsize=1)
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
-
-
-def organisational(name: str) -> str | None:
-    """Organisational domain of a name by the public suffix list with its private part, or None.
-
-    None for a public suffix itself and for text that is no host name. (parsedmarc's own function applies overrides
-    that are wrong for alignment.)
-    """
-    return _private_suffix(name) if len(name) <= 254 else None
-
-
-@lru_cache(maxsize=65536)
-def _private_suffix(name: str) -> str | None:
-    host = _host(name)
-    return _suffixes().privatesuffix(host) if host else None
-
-
 def name_sender(facts: SenderFacts, tables: Tables, own: OwnInfrastructure = NO_INFRASTRUCTURE) -> SenderName:
     """The sender of a record. First match wins:
 
@@ -141,7 +117,7 @@ def name_sender(facts: SenderFacts, tables: Tables, own: OwnInfrastructure = NO_
 
 def explain_sender(facts: SenderFacts, tables: Tables, own: OwnInfrastructure = NO_INFRASTRUCTURE) -> Explanation:
     """The sender as `name_sender` says, with the fact and the table row that decided."""
-    ptr = _host(facts.ptr) if facts.ptr else None
+    ptr = host_name(facts.ptr) if facts.ptr else None
     return (
         _by_own_infrastructure(facts, ptr, own)
         or _by_record(facts, tables)
@@ -189,7 +165,7 @@ def _by_own_infrastructure(facts: SenderFacts, ptr: str | None, own: OwnInfrastr
         if _within(facts.ip, network):
             return Explanation(_own("own-network"), str(network), None)
     if own.hosts and ptr:
-        for suffix in _suffixes_of(ptr):
+        for suffix in suffixes_of(ptr):
             if suffix in own.hosts:
                 return Explanation(_own("own-host"), ptr, None)
     return None
@@ -246,7 +222,7 @@ def _by_range(facts: SenderFacts, tables: Tables) -> Explanation | None:
 
 
 def _by_service_network(facts: SenderFacts, tables: Tables) -> Explanation | None:
-    as_domain = _host(facts.as_domain) if facts.as_domain else None
+    as_domain = host_name(facts.as_domain) if facts.as_domain else None
     if as_domain is None:
         return None
     if service := tables.as_domains.get(as_domain):
@@ -346,17 +322,17 @@ def _foreign(domain: str | None, header_from: str | None) -> bool:
 
 def _known_domain(domain: str, header_from: str | None, tables: Tables) -> tuple[str, str, Owner] | None:
     """(table entry, domain, row) of a domain that a table knows and that is not the customer's own."""
-    name = _host(domain)
+    name = host_name(domain)
     if name is None:
         return None
-    for suffix in _suffixes_of(name):
+    for suffix in suffixes_of(name):
         if owner := tables.domains.get(suffix):
             return (suffix, name, owner) if _foreign(name, header_from) else None
     return None
 
 
 def _ptr_owner(ptr: str, tables: Tables) -> Owner | None:
-    for suffix in _suffixes_of(ptr):
+    for suffix in suffixes_of(ptr):
         if suffix in tables.ptr:
             return tables.ptr[suffix]
     return None
@@ -364,7 +340,7 @@ def _ptr_owner(ptr: str, tables: Tables) -> Owner | None:
 
 def _is_default_name(ptr: str, facts: SenderFacts, tables: Tables) -> bool:
     """A host name that the network gave: a rented host of our tables, the operator's domain, or the address in it."""
-    if any(suffix in tables.ptr for suffix in _suffixes_of(ptr)):
+    if any(suffix in tables.ptr for suffix in suffixes_of(ptr)):
         return True
     if facts.as_domain and organisational(ptr) == organisational(facts.as_domain):
         return True
@@ -373,28 +349,10 @@ def _is_default_name(ptr: str, facts: SenderFacts, tables: Tables) -> bool:
 
 
 def _as_key(facts: SenderFacts) -> str | None:
-    if facts.as_domain and (domain := _host(facts.as_domain)):
+    if facts.as_domain and (domain := host_name(facts.as_domain)):
         return domain
     slug = re.sub(r"[^a-z0-9]+", "-", (facts.as_name or "").lower()).strip("-")
     return slug[:LABEL_LENGTH] or None
-
-
-def _suffixes_of(name: str) -> Iterable[str]:
-    """The name and everything above it with at least two labels, longest first."""
-    while "." in name:
-        yield name
-        name = name.partition(".")[2]
-
-
-def _host(name: str) -> str | None:
-    """The name in lower case without its last dot, or None when it is no host name of two labels or more."""
-    return _checked_host(name) if len(name) <= 254 else None
-
-
-@lru_cache(maxsize=65536)
-def _checked_host(name: str) -> str | None:
-    lowered = name.lower().removesuffix(".")
-    return lowered if len(lowered) <= 253 and _HOST.fullmatch(lowered) else None
 
 
 @lru_cache(maxsize=65536)
@@ -421,38 +379,3 @@ def _network(ip: str) -> str | None:
     if address is None:
         return None
     return str(ip_network((ip, 24 if address[0] == 4 else 48), strict=False))
-
-
-# ---- Reporters
-
-
-def reporter_of(org_name: str, email: str, tables: Tables) -> Reporter | None:
-    """The known reporter that a report's `<org_name>` and `<email>` claim, or None. A claim is no proof."""
-    organisation = org_name.strip().casefold()
-    for suffix in _suffixes_of(_email_domain(email)):
-        for reporter in tables.reporter_domains.get(suffix, ()):
-            if not reporter.org_names or organisation in reporter.org_names:
-                return reporter
-    return None
-
-
-def reporter_label(org_name: str, email: str, tables: Tables) -> str:
-    """A stable short label of a reporter, printable, at most 100 characters.
-
-    The label of reporters.toml when it is known; else the organisational domain of the e-mail address; else the
-    organisation's name in lower case; else `unknown`. It is what the report claims, never proof of who sent it.
-    """
-    reporter = reporter_of(org_name, email, tables)
-    if reporter:
-        return reporter.label
-    return organisational(_email_domain(email)) or printable(org_name).lower() or "unknown"
-
-
-def _email_domain(email: str) -> str:
-    return _host(email.rpartition("@")[2].strip(" \t\r\n<>")) or ""
-
-
-def printable(text: str) -> str:
-    """Hostile text for a name: one line, unprintable characters as spaces, at most 100 characters."""
-    visible = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(visible.split())[:LABEL_LENGTH].rstrip()

@@ -9,7 +9,7 @@ from itertools import compress
 from typing import NamedTuple
 
 from knowledge.envelope import Envelope
-from knowledge.identify import organisational
+from knowledge.hosts import organisational
 from store.values import AuthResult, Shape
 
 EnvelopeKind = Callable[[str], Envelope]

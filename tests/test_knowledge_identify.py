@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knowledge.hosts import organisational
 from knowledge.identify import (
     SenderFacts,
     SenderName,
     explain_sender,
     is_rewritten_envelope,
     name_sender,
-    organisational,
     own_infrastructure,
     service_of,
 )

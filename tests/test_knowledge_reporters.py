@@ -2,7 +2,7 @@
 
 import pytest
 
-from knowledge.identify import reporter_label, reporter_of
+from knowledge.reporters import reporter_label, reporter_of
 from knowledge.tables import load_tables
 
 TABLES = load_tables()
