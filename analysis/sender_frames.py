@@ -29,9 +29,9 @@ from sqlalchemy import (
 
 from analysis.alignment import RecordFacts
 from analysis.frames import FAILED, IN_FORCE, Period, Scope
-from analysis.sender_looks import DAY_SHIFT, ID_BITS, MailLists, SignedRow
+from analysis.mail_rows import DAY_SHIFT, ID_BITS, MailLists
 from store.decisions import SOURCE_PREFIX
-from store.evidence import BOTH_ALIGNED, MARKS
+from store.evidence import BOTH_ALIGNED
 from store.schema import (
     auth_result,
     domain,
@@ -114,22 +114,25 @@ def signs(connection: Connection, where: DomainRow, period: Period) -> bool:
 
 def senders(connection: Connection, where: DomainRow) -> list[SenderRow]:
     """Every sender of the domain, by id."""
+    return list(map(SenderRow._make, tuples(connection, _senders(), {"domain_id": where.id})))
+
+
+@cache
+def _senders() -> Select[Any]:
     columns = (sender.c.id, sender.c.key, sender.c.name, sender.c.kind)
-    rows = connection.execute(select(*columns).where(sender.c.domain_id == where.id).order_by(sender.c.id))
-    return [SenderRow(*row) for row in rows]
+    return select(*columns).where(sender.c.domain_id == value("domain_id")).order_by(sender.c.id)
 
 
-def reporters(connection: Connection, where: DomainRow, period: Period) -> dict[int, frozenset[str]]:
-    """Who saw mail of each sender, by sender id."""
-    found: defaultdict[int, set[str]] = defaultdict(set)
-    for sender_id, reporter in tuples(connection, _reporters(), asked(where, period)):
-        found[sender_id].add(reporter)
-    return {sender_id: frozenset(names) for sender_id, names in found.items()}
+def reporters(connection: Connection, where: DomainRow, period: Period) -> Iterator[tuple[int, str]]:
+    """(sender id, reporter) of mail that aligned both ways; of other mail `mail_lists` names them."""
+    return tuples(connection, _reporters(), asked(where, period))
 
 
 @cache
 def _reporters() -> Select[Any]:
-    return select(traffic.c.sender_id, traffic.c.reporter).where(*counted(traffic)).distinct()
+    table = traffic.c
+    both = (table.dkim_aligned, table.spf_aligned)
+    return select(table.sender_id, table.reporter).where(*counted(traffic), *both).distinct()
 
 
 def mail_lists(connection: Connection, where: DomainRow, period: Period) -> Iterator[MailLists]:
@@ -137,11 +140,6 @@ def mail_lists(connection: Connection, where: DomainRow, period: Period) -> Iter
     for statement in (_aligned_both_ways(), _marked_mail()):
         for row in tuples(connection, statement, asked(where, period)):
             yield MailLists(*(text or "" for text in row))
-
-
-def signed_mail(connection: Connection, where: DomainRow, period: Period) -> Iterator[SignedRow]:
-    """Who saw mail of which address that aligned by DKIM alone. No order."""
-    return map(SignedRow._make, tuples(connection, _signed_mail(), asked(where, period)))
 
 
 def tuples(connection: Connection, statement: Select[Any], values: Mapping[str, Any] | None = None) -> Iterator[Any]:
@@ -172,14 +170,6 @@ def value(name: str) -> ColumnElement[int]:
 
 
 @cache
-def _signed_mail() -> Select[Any]:
-    table = traffic_evidence.c
-    signed = (table.marks.bitwise_and(BOTH_ALIGNED) == MARKS["dkim_aligned"], table.messages > 0)
-    columns = (table.sender_id, table.source_id, table.reporter)
-    return select(*columns).where(*counted(traffic_evidence), *signed).distinct()
-
-
-@cache
 def _aligned_both_ways() -> Select[Any]:
     """What `traffic_evidence` does not hold; a record of no messages is seen on its day as well."""
     table = traffic_source.c
@@ -191,11 +181,14 @@ def _aligned_both_ways() -> Select[Any]:
 @cache
 def _marked_mail() -> Select[Any]:
     table = traffic_evidence.c
-    return select(*_lists(traffic_evidence, table.marks, table.messages)).where(*counted(traffic_evidence))
+    lists = _lists(traffic_evidence, table.marks, table.messages)
+    # The name of a reporter is always one line (knowledge/identify.py).
+    reporters = func.aggregate_strings(table.reporter, "\n")
+    return select(*lists, reporters).where(*counted(traffic_evidence))
 
 
 def _lists(table: FromClause, marks: ColumnElement[int], messages: ColumnElement[int]) -> list[ColumnElement[Any]]:
-    """The fields of MailLists."""
+    """The numbers of MailLists."""
     address = table.c.sender_id * _power(ID_BITS) + table.c.source_id
     day_marks = table.c.day * _power(DAY_SHIFT) + marks
     return [func.aggregate_strings(cast(each, Text), ",") for each in (address, day_marks, messages)]

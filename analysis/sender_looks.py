@@ -1,51 +1,23 @@
-"""What mail of one address or of a whole sender looks like in total: one object for each distinct look.
+"""What mail of one address or of a whole sender looks like in total: one column of figures for each distinct look.
 
 Most addresses of a large domain were seen once and look exactly like hundreds of others, so that each look is counted
-and judged once. There may be hundreds of thousands of rows of mail: they come as text and are counted as columns
-(numpy), since making a Python object of every value takes longer than everything else.
-Pure: order and split of the mail do not matter.
+and judged once. Pure: order and split of the mail do not matter.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from analysis.mail_rows import ID_BITS, Column, MailRows
 from analysis.streams import Evidence
 from store.evidence import BOTH_ALIGNED, MARKS
-
-Column = npt.NDArray[np.int64]
 
 _DKIM, _SPF = MARKS["dkim_aligned"], MARKS["spf_aligned"]
 # Set beside the marks of mail of the period's last days.
 _RECENT = 1 << len(MARKS)
 _MARKS_BITS = len(MARKS) + 1
-ID_BITS = 32
-DAY_SHIFT = 20
-
-
-class MailLists(NamedTuple):
-    """Rows of counted mail, as lists of integers with commas between them, all of one length.
-
-    Each row is mail of one address under one sender on one day with the same marks (store/evidence.py). `addresses`:
-    the sender's id and, in the lower ID_BITS bits, the source's. `marks`: the day and, in the lower DAY_SHIFT bits, the
-    marks.
-    """
-
-    addresses: str
-    marks: str
-    messages: str
-
-
-class SignedRow(NamedTuple):
-    """A reporter that saw mail of an address, under one sender, that aligned by DKIM alone."""
-
-    sender_id: int
-    source_id: int
-    reporter: str
 
 
 class Aligned(NamedTuple):
@@ -86,6 +58,36 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """Distinct looks, a column of `figures` for each; its rows are the fields of Look, those of the evidence last.
+
+    There are thousands, of which few are read: each is made an object when it is.
+    """
+
+    figures: Column
+
+    def __len__(self) -> int:
+        return len(self.figures[0])
+
+    def of(self, numbers: Column) -> Iterator[Look]:
+        """The looks of these numbers."""
+        return map(_look, zip(*self.figures[:, numbers].tolist(), strict=True))
+
+    def figure(self, name: str) -> Column:
+        """One figure of every look."""
+        found: Column = self.figures[Look._fields.index(name)]
+        return found
+
+
+def _look(row: Sequence[int]) -> Look:
+    return Look._make((*row[:_EVIDENCE], Evidence._make(row[_EVIDENCE:])))
+
+
+# Where the figures of the evidence begin.
+_EVIDENCE = Look._fields.index("evidence")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mail:
     """All counted mail of a domain, by sender and address.
 
@@ -102,36 +104,55 @@ class Mail:
     sender: Column
     source: Column
     look: Column
-    looks: list[Look]
+    looks: Looks
 
     def figure(self, name: str) -> Column:
         """One figure of each address: a field of its look."""
-        return np.array(list(map(attrgetter(name), self.looks)), np.int64)[self.look]
+        return self.looks.figure(name)[self.look]
 
 
-def mail_of(lists: Iterable[MailLists], signed: Iterable[SignedRow], recent_from: int) -> Mail:
+def mail_of(rows: MailRows, recent_from: int) -> Mail:
     """The mail of each sender and address; it is recent from the day `recent_from` on."""
-    table = _table(lists)
-    ids, address = ranks(table.address)
+    ids, address = ranks(rows.address)
     senders, starts = np.unique(ids >> ID_BITS, return_index=True)
     sender = np.searchsorted(starts, np.arange(len(ids)), side="right") - 1
-    marks = np.where(table.day >= recent_from, table.marks | _RECENT, table.marks)
-    summed = _summed(address, marks, table.messages)
-    seen = _distinct(address, table.day)
-    counts = np.stack((_counted(seen.group, len(ids)), _signed_reporters(ids, signed)))
+    marks = np.where(rows.day >= recent_from, rows.marks | _RECENT, rows.marks)
+    summed = _summed(address, marks, rows.messages)
+    seen = _distinct(address, rows.day)
+    counts = np.stack((_counted(seen.group, len(ids)), _signed_reporters(rows, address, len(ids))))
     look, chosen = _numbered(counts, summed)
     whole = _summed(sender[summed.group], summed.marks, summed.messages)
     known = _distinct(sender[seen.group], seen.value)
+    days = _counted(known.group, len(senders))
     return Mail(
         senders=senders.tolist(),
-        wholes=_looks(whole.figures(), _counted(known.group, len(senders)).tolist(), [0] * len(senders)),
+        wholes=list(_looks(whole, np.stack((days, np.zeros_like(days)))).of(np.arange(len(senders)))),
         first_days=known.value[known.starts].tolist(),
         last_days=known.value[known.ends].tolist(),
         sender=sender,
         source=ids & ((1 << ID_BITS) - 1),
         look=look,
-        looks=_looks(summed.of(chosen).figures(), *counts[:, chosen].tolist()),
+        looks=_looks(summed.of(chosen), counts[:, chosen]),
     )
+
+
+class Reporters(NamedTuple):
+    """Who saw mail of a domain, and how many of them saw each sender's, by sender id."""
+
+    everyone: frozenset[str]
+    of_sender: Mapping[int, int]
+
+
+def reporters_of(rows: MailRows, others: Iterable[tuple[int, str]]) -> Reporters:
+    """The reporters that `rows` name, and `others`: (sender id, reporter) of mail that they do not tell apart."""
+    numbers = {name: number for number, name in enumerate(rows.names)}
+    pairs = [(sender_id, numbers.setdefault(name, len(numbers))) for sender_id, name in others]
+    named = rows.reporter >= 0
+    more = np.array(pairs, np.int64).reshape(-1, 2)
+    sender = np.concatenate((rows.address[named] >> ID_BITS, more[:, 0]))
+    found = _distinct(sender, np.concatenate((rows.reporter[named], more[:, 1])))
+    ids, counts = np.unique(found.group, return_counts=True)
+    return Reporters(frozenset(numbers), dict(zip(ids.tolist(), counts.tolist(), strict=True)))
 
 
 def ranks(values: Column) -> tuple[Column, Column]:
@@ -142,22 +163,6 @@ def ranks(values: Column) -> tuple[Column, Column]:
     places = np.empty(len(values), np.int64)
     places[order] = np.cumsum(is_first) - 1
     return ordered[is_first], places
-
-
-class _Table(NamedTuple):
-    address: Column
-    day: Column
-    marks: Column
-    messages: Column
-
-
-def _table(lists: Iterable[MailLists]) -> _Table:
-    addresses, marks, messages = (np.concatenate(parts) for parts in zip(*map(_integers, lists), strict=True))
-    return _Table(addresses, marks >> DAY_SHIFT, marks & ((1 << DAY_SHIFT) - 1), messages)
-
-
-def _integers(lists: MailLists) -> list[Column]:
-    return [np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64) for text in lists]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +234,10 @@ def _counted(group: Column, groups: int) -> Column:
     return np.asarray(counted, np.int64)
 
 
-def _signed_reporters(ids: Column, signed: Iterable[SignedRow]) -> Column:
+def _signed_reporters(rows: MailRows, address: Column, addresses: int) -> Column:
     """How many distinct reporters saw mail of each address that aligned by DKIM alone."""
-    addresses = [row[0] << ID_BITS | row[1] for row in set(signed)]
-    return _counted(np.searchsorted(ids, np.array(addresses, np.int64)), len(ids))
+    signed = np.flatnonzero(((rows.marks & BOTH_ALIGNED) == _DKIM) & (rows.messages > 0))
+    return _counted(_distinct(address[signed], rows.reporter[signed]).group, addresses)
 
 
 def _numbered(counts: Column, summed: _Summed) -> tuple[Column, Column]:
@@ -242,9 +247,11 @@ def _numbered(counts: Column, summed: _Summed) -> tuple[Column, Column]:
     mail = _places(ranks(summed.messages)[1], summed.marks)
     lengths = np.diff(summed.starts, append=len(summed.group))
     number = _places(counts[0], counts[1])
+    longer, free = np.arange(len(lengths)), len(lengths)
     for step in range(int(lengths.max(initial=0))):
-        longer = np.flatnonzero(lengths > step)
-        number[longer] = number.max() + 1 + _places(number[longer], mail[summed.starts[longer] + step])
+        longer = longer[lengths[longer] > step]
+        number[longer] = free + _places(number[longer], mail[summed.starts[longer] + step])
+        free += len(longer)
     _, first, look = np.unique(number, return_index=True, return_inverse=True)
     order = np.argsort(first)
     return np.argsort(order)[look], first[order]
@@ -255,9 +262,12 @@ def _places(one: Column, other: Column) -> Column:
     return ranks(one * (int(other.max(initial=0)) + 1) + other)[1]
 
 
-def _looks(figures: Column, days: Iterable[int], signed: Iterable[int]) -> list[Look]:
-    return list(map(_look, figures.T.tolist(), days, signed))
+def _looks(summed: _Summed, counts: Column) -> Looks:
+    """`counts`: the numbers of days and of reporters that saw signed mail, of each group."""
+    figures = summed.figures()
+    messages, evidence = figures[:_COUNTED], figures[_COUNTED:]
+    return Looks(np.concatenate((messages, counts, evidence)))
 
 
-def _look(row: Sequence[int], days: int, signed_reporters: int) -> Look:
-    return Look._make((*row[:8], days, signed_reporters, Evidence._make(row[8:])))
+# How many of the figures are counted messages of Look.
+_COUNTED = Look._fields.index("days")

@@ -4,7 +4,7 @@ There may be a hundred thousand addresses: what is the same for all of them is w
 see only what looks different. Pure.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -12,14 +12,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from analysis.sender_looks import Aligned, Column, Look, Mail, ranks
-from analysis.streams import NOWHERE, Elsewhere, Stream
-from analysis.verdict import OURS, THIN_RULES, VERDICTS, Judgement, Rule, judgement, rule_of
+from analysis.mail_rows import Column
+from analysis.sender_looks import Aligned, Look, Mail, ranks
+from analysis.stream_columns import Around, Streams
+from analysis.streams import Stream
+from analysis.verdict import OURS, RULES, THIN_RULES, VERDICTS, Judgement, judgement
 
 _CODES = {verdict: code for code, verdict in enumerate(VERDICTS)}
 _OURS = [_CODES[verdict] for verdict in OURS]
 _OTHERS = [_CODES["impostor"], _CODES["unknown"]]
 _PASSED_ON = [_CODES["forwarded"], _CODES["bounce"]]
+# Of each of RULES its verdict's place in VERDICTS, and whether too little was seen where it matches.
+_VERDICT = np.array([_CODES[rule.verdict] for rule in RULES], np.int64)
+_IS_THIN = np.array([rule.id in THIN_RULES for rule in RULES], np.bool_)
+
+# The figures of a look begin with those of all days and those of the last days.
+_ALIGNED = len(Aligned._fields)
 
 _Flags = npt.NDArray[np.bool_]
 
@@ -32,34 +40,17 @@ class OwnAddress(NamedTuple):
     recent: Aligned
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What is known of addresses beyond their mail, by source id: what they did in others' names, decisions about
-    single ones, and as how many senders each passed, of those that are seen as several.
-    """
-
-    elsewhere: Mapping[int, Elsewhere]
-    decided: Mapping[int, str]
-    shared: Mapping[int, int]
-
-
-class _Found(NamedTuple):
-    """A rule and the stream that it matches: the facts are made into words only where somebody reads them."""
-
-    rule: Rule
-    stream: Stream
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdicts:
     """What each address and each sender of some mail is.
 
-    `place`: of each address its judgement's place in `found`, after the judgements of whole senders, which stand first.
-    `code`: its verdict's place in VERDICTS. `splits`: of each sender the messages by verdict, most first.
+    `rules`: of each stream its rule's place in RULES. `place`: of each address its stream's place. `code`: its
+    verdict's place in VERDICTS. `splits`: of each sender the messages by verdict, most first.
     """
 
     mail: Mail
-    found: Sequence[_Found]
+    streams: Streams
+    rules: Column
     place: Column
     code: Column
     splits: tuple[tuple[tuple[str, int], ...], ...]
@@ -71,42 +62,51 @@ class Verdicts:
         Strangers that share a network are not one: what is said of them is said of an address.
         """
         lead = np.array([_CODES[split[0][0]] for split in self.splits], np.int64)
-        wholes = self.found[: len(self.splits)]
-        same = np.array([_CODES[each.rule.verdict] for each in wholes], np.int64) == lead
-        same &= _one_operator(each.stream for each in wholes) | ~np.isin(lead, _OTHERS)
-        chosen = {sender: _read(wholes[sender]) for sender in np.flatnonzero(same).tolist()}
-        for sender, places in self._most(lead, ~same):
-            chosen[sender] = min((_read(self.found[place]) for place in places), key=lambda it: (it.rule, it.facts))
+        same = _VERDICT[self.rules[: len(lead)]] == lead
+        same &= _one_operator(self.streams.wholes) | ~np.isin(lead, _OTHERS)
+        chosen = self._read(np.flatnonzero(same))
+        senders, places = self._most(lead, ~same)
+        read = self._read(places)
+        for sender, mine in groupby(zip(senders.tolist(), places.tolist(), strict=True), key=lambda row: row[0]):
+            chosen[sender] = min((read[place] for _, place in mine), key=lambda it: (it.rule, it.facts))
         return [chosen[sender] for sender in range(len(self.splits))]
 
-    def _most(self, lead: Column, wanted: _Flags) -> Iterator[tuple[int, Iterable[int]]]:
-        """Of each wanted sender the judgements of the addresses with this verdict that sent most."""
+    def _most(self, lead: Column, wanted: _Flags) -> tuple[Column, Column]:
+        """Of each wanted sender the addresses with this verdict that sent most: sender and stream's place, in order."""
         sender, messages = self.mail.sender, self.mail.figure("messages")
         holding = np.flatnonzero((self.code == lead[sender]) & wanted[sender])
         most = np.full(len(lead), -1)
         np.maximum.at(most, sender[holding], messages[holding])
         holding = holding[messages[holding] == most[sender[holding]]]
-        pairs, _ = ranks(sender[holding] * len(self.found) + self.place[holding])
-        rows = zip((pairs // len(self.found)).tolist(), (pairs % len(self.found)).tolist(), strict=True)
-        for number, mine in groupby(rows, key=lambda row: row[0]):
-            yield number, [place for _, place in mine]
+        pairs, _ = ranks(sender[holding] * len(self.rules) + self.place[holding])
+        return pairs // len(self.rules), pairs % len(self.rules)
 
     def own(self) -> list[tuple[OwnAddress, ...]]:
         """Of each sender the addresses whose verdict is ours."""
         found: list[list[OwnAddress]] = [[] for _ in self.splits]
-        for address in np.flatnonzero(np.isin(self.code, _OURS)).tolist():
-            look = self.mail.looks[self.mail.look[address]]
-            found[self.mail.sender[address]].append(OwnAddress(int(self.mail.source[address]), look.total, look.recent))
-        return [tuple(mine) for mine in found]
+        mine = np.flatnonzero(np.isin(self.code, _OURS))
+        figures = self.mail.looks.figures[: 2 * _ALIGNED, self.mail.look[mine]].tolist()
+        rows = zip(self.mail.sender[mine].tolist(), self.mail.source[mine].tolist(), *figures, strict=True)
+        for sender, source_id, *counts in rows:
+            total, recent = counts[:_ALIGNED], counts[_ALIGNED:]
+            found[sender].append(OwnAddress(source_id, Aligned._make(total), Aligned._make(recent)))
+        return [tuple(each) for each in found]
 
     def addresses(self) -> list[list[tuple[int, Look, Judgement]]]:
         """Of each sender every address: its source's id, its look and its judgement."""
         found: list[list[tuple[int, Look, Judgement]]] = [[] for _ in self.splits]
-        read = {place: _read(self.found[place]) for place in set(self.place.tolist())}
+        read = self._read(self.place)
+        looks = list(self.mail.looks.of(np.arange(len(self.mail.looks))))
         columns = (self.mail.sender, self.mail.source, self.mail.look, self.place)
         for sender, source_id, look, place in zip(*(column.tolist() for column in columns), strict=True):
-            found[sender].append((source_id, self.mail.looks[look], read[place]))
+            found[sender].append((source_id, looks[look], read[place]))
         return found
+
+    def _read(self, places: Column) -> dict[int, Judgement]:
+        """The judgements of the streams at these places."""
+        wanted, _ = ranks(places)
+        read = zip(wanted.tolist(), self.streams.of(wanted), strict=True)
+        return {place: judgement(RULES[self.rules[place]], stream) for place, stream in read}
 
 
 def verdicts(mail: Mail, wholes: Sequence[Stream], around: Around) -> Verdicts:
@@ -115,14 +115,11 @@ def verdicts(mail: Mail, wholes: Sequence[Stream], around: Around) -> Verdicts:
     Where too little was seen of an address, it is judged as all addresses of its sender together.
     """
     streams, place = _streams(mail, wholes, around)
-    found = [_Found(rule_of(stream), stream) for stream in (*wholes, *streams)]
-    codes = np.array([_CODES[each.rule.verdict] for each in found], np.int64)
-    place = place + len(wholes)
-    thin = np.array([each.rule.id in THIN_RULES for each in found], np.bool_)
-    completed = thin[place] & _completing(mail, wholes, codes)
+    rules = streams.rules()
+    completed = _IS_THIN[rules[place]] & _completing(mail, wholes, _VERDICT[rules[: len(wholes)]])
     place = np.where(completed, mail.sender, place)
-    code = codes[place]
-    return Verdicts(mail, found, place, code, _splits(mail, code, len(wholes)))
+    code = _VERDICT[rules[place]]
+    return Verdicts(mail, streams, rules, place, code, _splits(mail, code, len(wholes)))
 
 
 def shared_sources(mail: Mail) -> dict[int, int]:
@@ -133,9 +130,9 @@ def shared_sources(mail: Mail) -> dict[int, int]:
     return dict(zip(ids[times > 1].tolist(), passed[times > 1].tolist(), strict=True))
 
 
-def _streams(mail: Mail, wholes: Sequence[Stream], around: Around) -> tuple[list[Stream], Column]:
-    """The streams that differ, and of each address its stream's place. Addresses of which more is known than their
-    look stand alone.
+def _streams(mail: Mail, wholes: Sequence[Stream], around: Around) -> tuple[Streams, Column]:
+    """The streams, and of each address its stream's place. Addresses of which more is known than their look stand
+    alone.
     """
     kinds: dict[tuple[object, ...], int] = {}
     kind = np.array([kinds.setdefault(_shares(each), len(kinds)) for each in wholes], np.int64)
@@ -143,37 +140,13 @@ def _streams(mail: Mail, wholes: Sequence[Stream], around: Around) -> tuple[list
     keys = kind[mail.sender] * len(mail.looks) + mail.look
     keys = np.where(special, len(kinds) * len(mail.looks) + np.arange(len(keys)), keys)
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    shared = [_address(each) for each in wholes]
-    rows = zip(*(column[first].tolist() for column in (mail.sender, mail.source, mail.look)), strict=True)
-    return [_stream(shared[sender], source, mail.looks[look], around) for sender, source, look in rows], place
+    streams = Streams(wholes, mail.sender[first], mail.source[first], mail.look[first], mail.looks, around)
+    return streams, len(wholes) + place
 
 
 def _shares(whole: Stream) -> tuple[object, ...]:
     """What the addresses of a sender share with those of others that are judged alike."""
     return whole.prefix, whole.service, whole.spf_aligns, whole.decision
-
-
-def _address(whole: Stream) -> Stream:
-    """What each address of a sender shares: of the key no more than its prefix, so that senders share judgements."""
-    return whole._replace(key=f"{whole.prefix}:")
-
-
-def _stream(shared: Stream, source_id: int, look: Look, around: Around) -> Stream:
-    """One address as a stream. By place: there are thousands, and names take longer than the judging."""
-    return Stream(
-        shared.key,
-        *look[:6],
-        look.days,
-        look.signed_reporters,
-        look.evidence,
-        around.elsewhere.get(source_id, NOWHERE),
-        shared.service,
-        shared.spf_aligns,
-        around.shared.get(source_id, 0) > (look.passed > 0),
-        shared.domain_reporters,
-        shared.domain_signs,
-        around.decided.get(source_id, shared.decision),
-    )
 
 
 def _one_operator(wholes: Iterable[Stream]) -> _Flags:
@@ -186,9 +159,9 @@ def _is_one_operator(key: str) -> bool:
     return prefix not in ("net", "as", "unknown") and "/" not in place
 
 
-def _completing(mail: Mail, wholes: Sequence[Stream], codes: Column) -> _Flags:
-    """Whether each address may be judged as its whole sender is."""
-    one, code = _one_operator(wholes), codes[: len(wholes)]
+def _completing(mail: Mail, wholes: Sequence[Stream], code: Column) -> _Flags:
+    """Whether each address may be judged as its whole sender is, whose verdict is `code`."""
+    one = _one_operator(wholes)
     as_ours, passed_on = one & np.isin(code, _OURS), one & np.isin(code, _PASSED_ON)
     flags: Any = passed_on[mail.sender] | (as_ours[mail.sender] & (mail.figure("passed") > 0))
     return np.asarray(flags, np.bool_)
@@ -206,7 +179,3 @@ def _splits(mail: Mail, code: Column, senders: int) -> tuple[tuple[tuple[str, in
 def _split(messages: Sequence[int], seen: Sequence[bool]) -> tuple[tuple[str, int], ...]:
     found = [(verdict, count) for verdict, count, holds in zip(VERDICTS, messages, seen, strict=True) if holds]
     return tuple(sorted(found, key=lambda item: -item[1]))
-
-
-def _read(found: _Found) -> Judgement:
-    return judgement(found.rule, found.stream)

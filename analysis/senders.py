@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from analysis import sender_frames as frames
 from analysis.contradiction import Contradiction, contradiction
-from analysis.elsewhere_frames import elsewhere
+from analysis.elsewhere_frames import STRANGER_KINDS, elsewhere
 from analysis.frames import Connection, Period, Scope
+from analysis.mail_rows import failures, rows_of
 from analysis.repair import Repair, repairs
 from analysis.sender_frames import DecisionRow, DomainRow, Place, SenderRow
-from analysis.sender_looks import Aligned, Look, Mail, mail_of
-from analysis.sender_verdicts import Around, OwnAddress, Verdicts, shared_sources, verdicts
+from analysis.sender_looks import Aligned, Look, Mail, Reporters, mail_of, reporters_of
+from analysis.sender_verdicts import OwnAddress, Verdicts, shared_sources, verdicts
+from analysis.stream_columns import Around
 from analysis.streams import Elsewhere, Stream
 from analysis.verdict import RECENT_DAYS, Judgement
 from knowledge.identify import service_of
@@ -135,7 +137,7 @@ def build(
     period = Period(first, max(first, seen.last_day) if until is None else until)
     survey = _survey(connection, where, period, tables, with_sources=with_sources)
     found = sorted(_senders(survey), key=lambda sender: (-sender.messages, sender.key))
-    return Senders(where.name, period, tuple(found), survey.everyone)
+    return Senders(where.name, period, tuple(found), survey.reporters.everyone)
 
 
 # ---- What was read
@@ -145,40 +147,35 @@ def build(
 class _Survey:
     """Everything that was read about a domain and period.
 
-    `rows` and `reporters` are of each sender in the order of `mail`. `decided_sources`: decisions about single
-    addresses, by id. `places`: None where nobody asked for the addresses.
+    `rows` are of each sender in the order of `mail`. `decided_sources`: decisions about single addresses, by id.
+    `places`: None where nobody asked for the addresses.
     """
 
     tables: Tables
     signs: bool
     mail: Mail
     rows: list[SenderRow]
-    reporters: list[frozenset[str]]
+    reporters: Reporters
     elsewhere: Mapping[int, Elsewhere]
     decided: Mapping[str, Decided]
     decided_sources: Mapping[int, str]
     places: Mapping[int, Place] | None
 
-    @property
-    def everyone(self) -> frozenset[str]:
-        """Who saw mail of any sender."""
-        return frozenset().union(*self.reporters)
-
 
 def _survey(connection: Connection, where: DomainRow, period: Period, tables: Tables, *, with_sources: bool) -> _Survey:
     late = Period(max(period.first_day, period.last_day - ELSEWHERE_DAYS + 1), period.last_day)
     decided = _decided(connection, where)
-    lists = frames.mail_lists(connection, where, period)
-    mail = mail_of(lists, frames.signed_mail(connection, where, period), period.last_day - RECENT_DAYS + 1)
+    read = rows_of(frames.mail_lists(connection, where, period))
+    mail = mail_of(read, period.last_day - RECENT_DAYS + 1)
     rows = {row.id: row for row in frames.senders(connection, where)}
-    reporters = frames.reporters(connection, where, period)
+    strangers = [row.id for row in rows.values() if row.kind in STRANGER_KINDS]
     return _Survey(
         tables=tables,
         signs=frames.signs(connection, where, period),
         mail=mail,
         rows=[rows[sender_id] for sender_id in mail.senders],
-        reporters=[reporters.get(sender_id, frozenset()) for sender_id in mail.senders],
-        elsewhere=elsewhere(connection, where, late),
+        reporters=reporters_of(read, frames.reporters(connection, where, period)),
+        elsewhere=elsewhere(connection, where, late, failures(read, strangers, late.first_day)),
         decided=decided,
         decided_sources=_decided_sources(connection, decided),
         places=frames.places(connection, where, period) if with_sources else None,
@@ -257,23 +254,21 @@ def _sender(
 
 def _wholes(survey: _Survey) -> list[Stream]:
     """All addresses of each sender as one stream."""
-    domain_reporters = len(survey.everyone)
-    rows = zip(survey.rows, survey.mail.wholes, survey.reporters, strict=True)
-    return [_whole(survey, row.key, look, len(reporters), domain_reporters) for row, look, reporters in rows]
+    return [_whole(survey, row, look) for row, look in zip(survey.rows, survey.mail.wholes, strict=True)]
 
 
-def _whole(survey: _Survey, key: str, look: Look, reporters: int, domain_reporters: int) -> Stream:
-    service = service_of(key, survey.tables)
-    decided = survey.decided.get(key)
+def _whole(survey: _Survey, row: SenderRow, look: Look) -> Stream:
+    service = service_of(row.key, survey.tables)
+    decided = survey.decided.get(row.key)
     return Stream(
-        key,
+        row.key,
         *look[:6],
         look.days,
-        reporters,
+        survey.reporters.of_sender.get(row.id, 0),
         look.evidence,
         service=service.title if service else None,
         spf_aligns=_spf_aligns(service),
-        domain_reporters=domain_reporters,
+        domain_reporters=len(survey.reporters.everyone),
         domain_signs=survey.signs,
         decision=decided.decision if decided else None,
     )

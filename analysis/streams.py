@@ -81,6 +81,11 @@ class Stream(NamedTuple):
         return self.key.partition(":")[0]
 
     @property
+    def has_service(self) -> bool:
+        """Whether a known service is behind it."""
+        return self.service is not None
+
+    @property
     def failed(self) -> int:
         """Messages that did not pass."""
         return self.messages - self.passed

@@ -1,13 +1,15 @@
 """What a sender is, and by which rule: an ordered table of small pure rules, the first match wins.
 
 A rule sees the figures of one stream (one address under one sender, or a whole sender) and nothing else, so that the
-order of reports never matters. Every rule asks for something that was seen; thin evidence matches none of them and
-gives `unknown`. Without a decision of staff nothing is `ours-*` unless DKIM or SPF passed aligned.
+order of reports never matters; of many streams it sees columns (stream_columns.py). Every rule asks for something that
+was seen; thin evidence matches none of them and gives `unknown`. Without a decision of staff nothing is `ours-*` unless
+DKIM or SPF passed aligned.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import attrgetter
+from functools import reduce
+from operator import attrgetter, or_
 from typing import NamedTuple
 
 from analysis.streams import Elsewhere, Evidence, Stream
@@ -77,23 +79,13 @@ def judge(stream: Stream) -> Judgement:
 
 def rule_of(stream: Stream) -> Rule:
     """The first rule of RULES that matches the stream."""
-    for rule in _rules_for(stream):
-        if rule.matches(stream):
-            return rule
-    raise AssertionError("the last rule matches every stream")
+    return next(rule for rule in RULES if rule.matches(stream))
 
 
 def judgement(rule: Rule, stream: Stream) -> Judgement:
     """What a rule that matches the stream says of it."""
     facts = tuple((name, _fact(stream, name)) for name in rule.facts)
     return Judgement(rule.verdict, rule.id, facts, rule.sentence, facts)
-
-
-def _rules_for(stream: Stream) -> tuple[Rule, ...]:
-    """The rules that can match: there are thousands of streams, most of them strangers that nothing aligned for."""
-    if stream.decision is not None:
-        return RULES
-    return _UNDECIDED if stream.spf_aligned or stream.dkim_aligned else _ANY
 
 
 def _fact(stream: Stream, name: str) -> int | str:
@@ -109,10 +101,19 @@ _FACTS: dict[str, Callable[[Stream], object]] = {
 }
 
 
-# ---- The conditions, one to a fact
+# ---- The conditions, one to a fact. They join with & and |, so that columns of streams are judged like one stream.
 
 # Addresses through which many people's mail goes: what one of them did says nothing of another.
-_POOLS = frozenset({"relay", "tenant", "service", "own-infrastructure"})
+_POOLS = ("relay", "tenant", "service", "own-infrastructure")
+
+
+def _not(holds: bool) -> bool:
+    # `not` asks for one answer, and `~` of a Python bool is a number.
+    return holds ^ True
+
+
+def _is_pool(stream: Stream) -> bool:
+    return reduce(or_, (stream.prefix == each for each in _POOLS))
 
 
 def _decided(word: str) -> Callable[[Stream], bool]:
@@ -121,40 +122,44 @@ def _decided(word: str) -> Callable[[Stream], bool]:
 
 def _is_failing_now(stream: Stream) -> bool:
     failed = stream.recent - stream.recent_passed
-    return failed >= FAILING_MESSAGES and failed >= FAILING_SHARE * stream.recent
+    return (failed >= FAILING_MESSAGES) & (failed >= FAILING_SHARE * stream.recent)
+
+
+def _never_passed(stream: Stream) -> bool:
+    return stream.passed == 0
 
 
 def _is_bounce(stream: Stream) -> bool:
     seen = stream.evidence
     told = seen.null_sender + seen.named_sender
-    return not stream.passed and seen.null_sender >= NULL_MESSAGES and seen.null_sender >= NULL_SHARE * told
+    return _never_passed(stream) & (seen.null_sender >= NULL_MESSAGES) & (seen.null_sender >= NULL_SHARE * told)
 
 
 def _signed_only(stream: Stream) -> bool:
     """Passed by DKIM, never by SPF."""
-    return stream.dkim_aligned > 0 and stream.spf_aligned == 0
+    return (stream.dkim_aligned > 0) & (stream.spf_aligned == 0)
 
 
 def _sends_as_service(stream: Stream) -> bool:
     """Signed mail of a service whose own servers sent it: SPF passed for the service, or nothing speaks against it."""
     seen = stream.evidence
     foreign = seen.spf_failed + seen.spf_softfail + seen.spf_forwarder + seen.spf_other
-    if not (_signed_only(stream) and stream.service):
-        return False
-    if stream.prefix == "relay":
-        return seen.spf_service >= NATURE_SHARE * seen.messages
-    return foreign < NATURE_SHARE * seen.messages and (seen.spf_service > 0 or not stream.spf_aligns)
+    is_relay = stream.prefix == "relay"
+    through_relay = is_relay & (seen.spf_service >= NATURE_SHARE * seen.messages)
+    vouched = (seen.spf_service > 0) | _not(stream.spf_aligns)
+    directly = _not(is_relay) & (foreign < NATURE_SHARE * seen.messages) & vouched
+    return _signed_only(stream) & stream.has_service & (through_relay | directly)
 
 
 def _signed_and_forwarded(stream: Stream) -> bool:
     """Signed mail whose return path a forwarder put there, or that a mailbox user's forward brought."""
     seen = stream.evidence
-    known = seen.spf_forwarder + (seen.spf_other if stream.prefix == "relay" else 0)
-    return _signed_only(stream) and (stream.prefix == "forwarder" or known >= NATURE_SHARE * seen.messages)
+    known = seen.spf_forwarder + seen.spf_other * (stream.prefix == "relay")
+    return _signed_only(stream) & ((stream.prefix == "forwarder") | (known >= NATURE_SHARE * seen.messages))
 
 
 def _has_habit(stream: Stream) -> bool:
-    return stream.evidence.messages >= HABIT_MESSAGES and stream.days >= HABIT_DAYS
+    return (stream.evidence.messages >= HABIT_MESSAGES) & (stream.days >= HABIT_DAYS)
 
 
 def _seen_by_many(stream: Stream) -> bool:
@@ -162,25 +167,25 @@ def _seen_by_many(stream: Stream) -> bool:
 
 
 def _seen_by_few(stream: Stream) -> bool:
-    return stream.reporters <= FORWARD_REPORTERS and stream.domain_reporters >= DOMAIN_REPORTERS
+    return (stream.reporters <= FORWARD_REPORTERS) & (stream.domain_reporters >= DOMAIN_REPORTERS)
 
 
 def _signed_to_many(stream: Stream) -> bool:
-    return _signed_only(stream) and _has_habit(stream) and _seen_by_many(stream) and stream.prefix != "relay"
+    return _signed_only(stream) & _has_habit(stream) & _seen_by_many(stream) & (stream.prefix != "relay")
 
 
 def _signed_to_few(stream: Stream) -> bool:
-    return _signed_only(stream) and _has_habit(stream) and _seen_by_few(stream)
+    return _signed_only(stream) & _has_habit(stream) & _seen_by_few(stream)
 
 
 def _called_forwarded(stream: Stream) -> bool:
     said = stream.evidence.forward_override
-    return not stream.passed and said >= OVERRIDE_MESSAGES and said >= OVERRIDE_SHARE * stream.failed
+    return _never_passed(stream) & (said >= OVERRIDE_MESSAGES) & (said >= OVERRIDE_SHARE * stream.failed)
 
 
 def _is_known_service(stream: Stream) -> bool:
     """Its SPF, DKIM or own addresses name the service. A relay is only a place, through which anybody's mail goes."""
-    return stream.service is not None and stream.prefix != "relay"
+    return stream.has_service & (stream.prefix != "relay")
 
 
 def _altered(stream: Stream) -> bool:
@@ -190,37 +195,38 @@ def _altered(stream: Stream) -> bool:
     """
     seen = stream.evidence
     named = seen.spf_other + seen.spf_forwarder + seen.spf_service
-    broken = min(seen.dkim_failed, named)
-    enough = broken >= HABIT_MESSAGES and broken >= NATURE_SHARE * stream.failed
-    return not stream.passed and stream.domain_signs and enough
+    broken = _is_nature(stream, seen.dkim_failed) & _is_nature(stream, named)
+    return _never_passed(stream) & stream.domain_signs & broken
+
+
+def _is_nature(stream: Stream, messages: int) -> bool:
+    return (messages >= HABIT_MESSAGES) & (messages >= NATURE_SHARE * stream.failed)
 
 
 def _forwards_elsewhere(stream: Stream) -> bool:
-    return stream.elsewhere.forwards >= OTHER_FORWARDS and not stream.passed and stream.prefix not in _POOLS
+    return (stream.elsewhere.forwards >= OTHER_FORWARDS) & _never_passed(stream) & _not(_is_pool(stream))
 
 
 def _sends_unsigned(stream: Stream) -> bool:
     unsigned = stream.evidence.dkim_absent >= NATURE_SHARE * stream.failed
-    return not stream.passed and not stream.elsewhere.passes and unsigned and stream.prefix not in _POOLS
+    return _never_passed(stream) & (stream.elsewhere.passes == 0) & unsigned & _not(_is_pool(stream))
 
 
 def _fails_everywhere(stream: Stream) -> bool:
     signing = stream.elsewhere.signing + stream.domain_signs
-    enough = stream.elsewhere.failing >= OTHER_CUSTOMERS and signing >= SIGNING_CUSTOMERS
-    return enough and _sends_unsigned(stream)
+    enough = (stream.elsewhere.failing >= OTHER_CUSTOMERS) & (signing >= SIGNING_CUSTOMERS)
+    return enough & _sends_unsigned(stream)
 
 
 def _fails_without_name(stream: Stream) -> bool:
-    return stream.elsewhere.nameless and stream.elsewhere.failing >= 1 and _sends_unsigned(stream)
+    return stream.elsewhere.nameless & (stream.elsewhere.failing >= 1) & _sends_unsigned(stream)
 
 
 def _asks(stream: Stream) -> bool:
-    return not stream.passed and _has_habit(stream) and not stream.elsewhere.failing
+    return _never_passed(stream) & _has_habit(stream) & (stream.elsewhere.failing == 0)
 
 
-# The order of the three parts is that of the rules. One of the first always matches where staff decided, and one of the
-# last matches everything.
-_DECIDED: tuple[Rule, ...] = (
+RULES: tuple[Rule, ...] = (
     Rule(
         "decided-not-ours",
         "impostor",
@@ -238,7 +244,7 @@ _DECIDED: tuple[Rule, ...] = (
     Rule(
         "decided-ours-bounce",
         "bounce",
-        lambda stream: stream.decision == "ours" and _is_bounce(stream),
+        lambda stream: (stream.decision == "ours") & _is_bounce(stream),
         later(
             "Staff decided that this is the customer's; it sends bounces and automatic replies (no envelope sender)."
         ),
@@ -247,7 +253,7 @@ _DECIDED: tuple[Rule, ...] = (
     Rule(
         "decided-ours-failing",
         "ours-fix",
-        lambda stream: stream.decision == "ours" and (_is_failing_now(stream) or not stream.passed),
+        lambda stream: (stream.decision == "ours") & (_is_failing_now(stream) | _never_passed(stream)),
         later("Staff decided that this is the customer's; of its %(recent)s recent messages %(recent_passed)s passed."),
         ("decision", "recent", "recent_passed"),
     ),
@@ -258,13 +264,10 @@ _DECIDED: tuple[Rule, ...] = (
         later("Staff decided that this is the customer's, and it passes: %(passed)s of %(messages)s messages."),
         ("decision", "passed", "messages"),
     ),
-)
-# They hold for mail that aligned, and for no other.
-_ALIGNED: tuple[Rule, ...] = (
     Rule(
         "spf-aligned-failing",
         "ours-fix",
-        lambda stream: stream.spf_aligned > 0 and _is_failing_now(stream),
+        lambda stream: (stream.spf_aligned > 0) & _is_failing_now(stream),
         later("The domain's SPF names it, but of its %(recent)s recent messages only %(recent_passed)s passed."),
         ("spf_aligned", "recent", "recent_passed"),
     ),
@@ -278,7 +281,7 @@ _ALIGNED: tuple[Rule, ...] = (
     Rule(
         "service-signed-failing",
         "ours-fix",
-        lambda stream: _sends_as_service(stream) and _is_failing_now(stream),
+        lambda stream: _sends_as_service(stream) & _is_failing_now(stream),
         later("A service signs for the domain, but of its %(recent)s recent messages only %(recent_passed)s passed."),
         ("dkim_aligned", "recent", "recent_passed"),
     ),
@@ -322,8 +325,6 @@ _ALIGNED: tuple[Rule, ...] = (
         ),
         ("dkim_aligned", "messages"),
     ),
-)
-_ANY: tuple[Rule, ...] = (
     Rule(
         "override",
         "forwarded",
@@ -362,7 +363,7 @@ _ANY: tuple[Rule, ...] = (
     Rule(
         "also-passes",
         "candidate",
-        lambda stream: stream.passes_as and stream.prefix not in _POOLS,
+        lambda stream: stream.passes_as & _not(_is_pool(stream)),
         later(
             "The same address also sends mail of the domain that passes. "
             "Are these %(messages)s messages the customer's?"
@@ -418,7 +419,5 @@ _ANY: tuple[Rule, ...] = (
         ("messages",),
     ),
 )
-_UNDECIDED = (*_ALIGNED, *_ANY)
-RULES = (*_DECIDED, *_ALIGNED, *_ANY)
 # Verdicts of an address that its sender's other addresses may complete: too little was seen of the one.
 THIN_RULES = frozenset({"signed-thin", "only-here", "nothing-known"})

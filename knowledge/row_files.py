@@ -77,8 +77,8 @@ def _merge(merged: dict[str, Keys], rows: Iterable[Row], group: str, place: str)
     seen: set[str] = set()
     for row in rows:
         name = row.get(identity)
-        if not isinstance(name, str) or not name or not name.isascii():
-            raise TablesError(f"{place}: a [[{group}]] row needs {identity!r}, a text in ASCII")
+        if not isinstance(name, str) or not name or not name.isascii() or not name.isprintable():
+            raise TablesError(f"{place}: a [[{group}]] row needs {identity!r}, a line in ASCII")
         if name in seen:
             raise TablesError(f"{place}: {group} {name!r} stands twice in this file")
         seen.add(name)

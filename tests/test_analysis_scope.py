@@ -129,7 +129,6 @@ QUESTIONS: dict[str, Question] = {
     "sender_frames.senders": lambda c, _, where: sender_frames.senders(c, where),
     "sender_frames.reporters": lambda c, _, where: sender_frames.reporters(c, where, PERIOD),
     "sender_frames.mail_lists": lambda c, _, where: sender_frames.mail_lists(c, where, PERIOD),
-    "sender_frames.signed_mail": lambda c, _, where: sender_frames.signed_mail(c, where, PERIOD),
     "sender_frames.places": lambda c, _, where: sender_frames.places(c, where, PERIOD),
     "sender_frames.seen_since": lambda c, _, where: [
         sender_frames.seen_since(c, where, subject, DAY) for subject in (KEYS[0], f"source:{SPOOF}")

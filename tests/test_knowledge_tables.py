@@ -67,6 +67,7 @@ WRONG = {
     "an unknown kind": ('id = "invoices"\nname = "I"\nkind = "mail"', "'invoices'.*'kind' must be one of"),
     "a missing name": ('id = "invoices"\nkind = "crm"', "'invoices'.*'name' is missing"),
     "a missing id": ('name = "I"\nkind = "crm"', "needs 'id'"),
+    "an id of two lines": ('id = "in\\nvoices"\nname = "I"\nkind = "crm"', "needs 'id', a line"),
     "a text for a list": (
         'id = "invoices"\nname = "I"\nkind = "crm"\nsending_domains = "a.example"',
         "'sending_domains'",
