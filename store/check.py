@@ -15,7 +15,11 @@ def findings(engine: Engine) -> tuple[str, ...]:
     """Everything that is wrong with the store behind `engine`, one sentence each, in one state of the store."""
     with translated(engine_name(engine)), engine.connect() as connection:
         broken = tuple(_file_findings(connection)) if engine.dialect.name == "sqlite" else ()
-        return broken or (*_report_findings(connection), *_roll_up_findings(connection))
+        return broken or (
+            *_report_findings(connection),
+            *_roll_up_findings(connection),
+            *_evidence_findings(connection),
+        )
 
 
 def require_sound_file(engine: Engine) -> None:
@@ -84,6 +88,22 @@ def _roll_up_findings(connection: Connection) -> Iterator[str]:
                 found = _figures(held.get(domain_id, nothing))
                 left = "" if gone == nothing else " without what was pruned"
                 yield f"{table} of {name} holds {found}, the reports in force{left} {_figures(expected)}"
+
+
+# What is known of mail that did not align both ways, and that mail itself, as messages.
+_EVIDENCE = """
+SELECT domain.name,
+  (SELECT coalesce(sum(messages), 0) FROM traffic_evidence WHERE domain_id = domain.id),
+  (SELECT coalesce(sum(messages), 0) FROM traffic
+   WHERE domain_id = domain.id AND NOT (dkim_aligned AND spf_aligned))
+FROM domain ORDER BY domain.name
+"""
+
+
+def _evidence_findings(connection: Connection) -> Iterator[str]:
+    for name, held, wanted in connection.exec_driver_sql(_EVIDENCE):
+        if held != wanted:
+            yield f"traffic_evidence of {name} holds {held} messages, in traffic {wanted} did not align both ways"
 
 
 def _less(sums: tuple[int, int, int], gone: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from store.check import findings, require_sound_file
 from store.engine import any_version, open_store, writing
 from store.errors import StoreDamaged
 from store.ledger import Entry, record_message, start_run
-from store.schema import domain, record, report, sender, source, traffic, traffic_day, traffic_source
+from store.schema import domain, record, report, sender, source, traffic, traffic_day, traffic_evidence, traffic_source
 
 REPORT = {
     "domain_id": 1, "id": 1, "key_hash": "k", "content_hash": "c", "standing": "in-force", "part": "",
@@ -70,6 +70,8 @@ def engine(store_url: str) -> Iterator[Engine]:
             "disposition_unknown": 0,
         }
         connection.execute(insert(traffic_day), sums | parts | disposed)
+        seen = {"sender_id": 1, "source_id": 1, "reporter": "Reporter", "authenticity": "pass", "marks": 0}
+        connection.execute(insert(traffic_evidence), {"domain_id": 1, "day": 0, "messages": 30} | seen)
     yield engine
     engine.dispose()
 
@@ -92,9 +94,14 @@ ROWS = "report 1 of example.jp says 2 records, 30 messages, 10 passed, its rows 
         ("UPDATE record SET spf_aligned = true WHERE number = 1", f"{ROWS} 2 records, 30 messages, 30 passed"),
         (
             "UPDATE traffic SET messages = 11 WHERE dkim_aligned",
-            f"traffic of example.jp holds 2 records, 31 messages, 11 passed, {IN_FORCE}",
+            f"traffic of example.jp holds 2 records, 31 messages, 11 passed, {IN_FORCE}\n"
+            "traffic_evidence of example.jp holds 30 messages, in traffic 31 did not align both ways",
         ),
-        ("DELETE FROM traffic", f"traffic of example.jp holds 0 records, 0 messages, 0 passed, {IN_FORCE}"),
+        (
+            "DELETE FROM traffic",
+            f"traffic of example.jp holds 0 records, 0 messages, 0 passed, {IN_FORCE}\n"
+            "traffic_evidence of example.jp holds 30 messages, in traffic 0 did not align both ways",
+        ),
         (
             "UPDATE traffic_source SET passed = 9",
             f"traffic_source of example.jp holds 2 records, 30 messages, 9 passed, {IN_FORCE}",
@@ -103,13 +110,17 @@ ROWS = "report 1 of example.jp says 2 records, 30 messages, 10 passed, its rows 
             "UPDATE traffic_day SET records = 3",
             f"traffic_day of example.jp holds 3 records, 30 messages, 10 passed, {IN_FORCE}",
         ),
+        (
+            "UPDATE traffic_evidence SET messages = 29",
+            "traffic_evidence of example.jp holds 29 messages, in traffic 30 did not align both ways",
+        ),
     ],
 )
 def test_a_sum_that_does_not_agree_is_named(engine: Engine, damage: str, finding: str) -> None:
     with writing(engine) as connection:
         connection.exec_driver_sql(damage)
 
-    assert findings(engine) == (finding,)
+    assert findings(engine) == tuple(finding.split("\n"))
 
 
 def test_a_row_without_its_parent_is_named(sqlite_url: str) -> None:
