@@ -4,6 +4,7 @@ Streamlit is imported when a test first asks: tests of other layers do not wait 
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,19 @@ NOW = TODAY * 86_400 + 43_200
 OpenScreen = Callable[..., "AppTest"]
 
 
+@pytest.fixture(scope="session")
+def components_found_once() -> Iterator[None]:
+    """Each AppTest looks for components in all installed packages, which takes longer than to run the page."""
+    from streamlit.components.v2 import manifest_scanner
+
+    with pytest.MonkeyPatch.context() as patched:
+        found = cache(manifest_scanner.scan_component_manifests)
+        patched.setattr(manifest_scanner, "scan_component_manifests", found)
+        yield
+
+
 @pytest.fixture
-def open_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenScreen]:
+def open_screen(monkeypatch: pytest.MonkeyPatch, components_found_once: None) -> Iterator[OpenScreen]:
     """`open_screen(url, name, view, **query)`: the app on a store, as one of its accounts, with an address's query."""
     from dashboard import session
 
