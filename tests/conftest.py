@@ -8,6 +8,7 @@ it fails instead. Servers are started by the servers_*.py beside this file.
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from ctypes.util import find_library
@@ -16,6 +17,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from corpus_folder import CORPUS
+from memory_folder import temporary_root
 
 pytest_plugins = sorted(plugin.stem for plugin in Path(__file__).parent.glob("servers_*.py"))
 # They may import each other; pytest has to know of all before the first is imported.
@@ -86,6 +88,7 @@ def pytest_configure() -> None:
     """Tests do not see the settings of the shell, and times that forget to be UTC are nine hours off."""
     for name in [name for name in os.environ if name.upper().startswith("SEKISHO_")]:
         del os.environ[name]
+    os.environ["TMPDIR"] = tempfile.tempdir = temporary_root()
     os.environ["TZ"] = "Asia/Tokyo"
     time.tzset()
     # How long an example takes is the machine's business; what it shows is the test's.

@@ -7,6 +7,10 @@ quiet.example.jp   Sakura      no report
 stray.example.net  unassigned  p=none        30 days: 7 messages, 7 passed; its reporter's texts are hostile
 """
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from store_builder import fill, line, report
 
 from store import accounts, office
@@ -18,11 +22,27 @@ HOSTILE = (
     "<img src=https://evil.example/x.png onerror=alert(1)> ![x](https://evil.example/y.png) "
     "=cmd|' /C'!A0 $\\frac{1}{2}$ \u202e:red[x]"
 )
+_files: dict[int, bytes] = {}
 OWN, CLOUD, SPOOF, ODD = "192.0.2.10", "198.51.100.7", "203.0.113.66", "2001:db8::25"
 
 
 def fill_store(url: str, today: int) -> None:
-    """Save every report, as seen on the UTC day `today`, and the accounts of `add_people`."""
+    """Into an empty store every report, as seen on the UTC day `today`, and the accounts of `add_people`.
+
+    A file is filled once, and others get its content.
+    """
+    scheme, _, path = url.partition(":///")
+    if scheme == "sqlite" and today in _files:
+        Path(path).write_bytes(_files[today])
+        return
+    _fill_empty(url, today)
+    if scheme == "sqlite":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _files[today] = Path(path).read_bytes()
+
+
+def _fill_empty(url: str, today: int) -> None:
     customers = {"Sakura": ["shop.example.jp", "quiet.example.jp"], "Tanaka": ["firm.example.com", "old.example.com"]}
     fill(url, reports(today), customers=customers, senders={OWN: "Own server", CLOUD: "Cloud", ODD: HOSTILE})
     add_people(url)

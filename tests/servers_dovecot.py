@@ -12,7 +12,6 @@ import pwd
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Certificates, make_certificates
+from memory_folder import new_folder
 from ports import free_port, wait_for_port
 
 from ingest.mailbox_options import Mailbox
@@ -88,7 +88,7 @@ def options(dovecot: Dovecot, user: str) -> Callable[..., Mailbox]:
 @contextmanager
 def running_dovecot() -> Iterator[Dovecot]:
     # The paths of its Unix sockets must be short, and its login processes run as another user.
-    folder = Path(tempfile.mkdtemp(prefix="sekisho-dovecot-", dir="/tmp"))
+    folder = new_folder("dovecot")
     server = start_dovecot(folder)
     try:
         yield server

@@ -8,7 +8,6 @@ The fixtures reach the tests through conftest.py:
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from memory_folder import new_folder
 from ports import free_port
 
 from store.migrate import upgrade
@@ -31,7 +31,7 @@ def postgresql_server() -> Iterator[str]:
     programs = _programs()
     # PostgreSQL refuses to run as root, and its user cannot enter root's own temporary folders.
     user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="sekisho-pg-", dir="/tmp"))
+    folder = new_folder("pg")
     if user:
         shutil.chown(folder, user)
     port = free_port()
@@ -101,7 +101,8 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @contextmanager
 def _database(server: str, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    # Copied file by file, a database of this size is there in half the time that its pages take through the log.
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield f"{server}/{name}"
     _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 

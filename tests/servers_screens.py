@@ -4,6 +4,7 @@ Streamlit is imported when a test first asks: tests of other layers do not wait 
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,30 @@ NOW = TODAY * 86_400 + 43_200
 OpenScreen = Callable[..., "AppTest"]
 
 
+@pytest.fixture(scope="session")
+def quick_app_test() -> Iterator[None]:
+    """AppTest does as the server: looks for components in the installed packages once, compiles each page once, and has
+    the server's options of `dashboard/theme.py` that are about running a page.
+
+    By itself it does the first for each test and the second at each run, which takes longer than to run the page.
+    """
+    from streamlit import config
+    from streamlit.components.v2 import manifest_scanner
+    from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+    from streamlit.testing.v1 import app_test, local_script_runner
+
+    for option in ("runner.magicEnabled", "runner.postScriptGC"):
+        config.set_option(option, False)
+    found, compiled = cache(manifest_scanner.scan_component_manifests), ScriptCache()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", found)
+        for module in (app_test, local_script_runner):
+            patched.setattr(module, "ScriptCache", lambda: compiled)
+        yield
+
+
 @pytest.fixture
-def open_screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenScreen]:
+def open_screen(monkeypatch: pytest.MonkeyPatch, quick_app_test: None) -> Iterator[OpenScreen]:
     """`open_screen(url, name, view, **query)`: the app on a store, as one of its accounts, with an address's query."""
     from dashboard import session
 

@@ -1,7 +1,9 @@
 """Login through a real OpenID provider, from the button to the page and back, on the real server."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -14,21 +16,38 @@ from store_builder import ask as ask_store
 from web_client import Answer, ask, cookie_of, path_of, post_form, post_login
 
 from store import accounts, office, trail
-from store.migrate import upgrade
 from store.opened import OpenStore
 
 BUTTON = 'href="/login/openid"'
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
-    upgrade(url)
+@dataclass(frozen=True)
+class Site:
+    """The server that most tests ask, each with persons of its own; `seen` audit rows are of the tests before."""
+
+    url: str
+    database: str
+    log: Path
+    seen: int = 0
+
+    def written(self) -> list[tuple[str, str, str | None]]:
+        """The audit trail of this test, oldest first: who, what, detail."""
+        rows = ask_store(self.database, trail.entries)
+        return [(row.actor, row.action, row.detail) for row in reversed(rows)][self.seen :]
+
+
+def filled(url: str) -> str:
+    """The address of the store, with a customer and accounts."""
     store = OpenStore(url)
     store.write(lambda connection: office.add_customer(connection, "Sakura", language="ja", now=0))
     store.close()
     add_people(url)
     return url
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> str:
+    return filled(sqlite_url)
 
 
 @contextmanager
@@ -46,10 +65,17 @@ def dashboard(folder: Path, database: str, issuer: str, **more: str) -> Iterator
         yield url
 
 
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, provider: Provider) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    database = filled(f"sqlite:///{shutil.copy(sqlite_template, folder / 'store.sqlite3')}")
+    with dashboard(folder, database, provider.url) as url:
+        yield Site(url, database, folder / "log")
+
+
 @pytest.fixture
-def server(tmp_path: Path, database: str, provider: Provider) -> Iterator[str]:
-    with dashboard(tmp_path, database, provider.url) as url:
-        yield url
+def site(shared_site: Site) -> Site:
+    return replace(shared_site, seen=len(ask_store(shared_site.database, trail.entries)))
 
 
 def consent(provider_url: str, address: str, subject: str, **changed: str) -> str:
@@ -67,19 +93,13 @@ def come_back(url: str, provider: Provider, subject: str, **changed: str) -> Ans
     return ask(url, path_of(back), Cookie=cookie_of(begun, "sekisho_openid"), Accept_Language="en")
 
 
-def written(database: str) -> list[tuple[str, str, str | None]]:
-    """The audit trail, oldest first: who, what, detail."""
-    rows = ask_store(database, trail.entries)
-    return [(row.actor, row.action, row.detail) for row in reversed(rows)]
-
-
-def test_the_button_leads_to_the_provider_and_back_to_the_page(server: str, provider: Provider, database: str) -> None:
+def test_the_button_leads_to_the_provider_and_back_to_the_page(site: Site, provider: Provider) -> None:
     provider.know("7", preferred_username="hanako", groups=["all", "support"])
 
-    page = ask(server, "/login", Accept_Language="en")
-    begun = ask(server, "/login/openid")
-    entered = come_back(server, provider, "7")
-    app = ask(server, "/", Cookie=cookie_of(entered))
+    page = ask(site.url, "/login", Accept_Language="en")
+    begun = ask(site.url, "/login/openid")
+    entered = come_back(site.url, provider, "7")
+    app = ask(site.url, "/", Cookie=cookie_of(entered))
 
     assert BUTTON in page.body
     assert "Log in with your organisation" in page.body
@@ -88,111 +108,107 @@ def test_the_button_leads_to_the_provider_and_back_to_the_page(server: str, prov
         assert word in begun.cookies[0]
     assert (entered.status, entered.headers["location"], app.status) == (303, "/", 200)
     assert 'sekisho_openid=""; expires=' in "\n".join(entered.cookies)
-    account = ask_store(database, lambda connection: accounts.account_of(connection, "hanako"))
+    account = ask_store(site.database, lambda connection: accounts.account_of(connection, "hanako"))
     assert (account.role, account.customer, account.issuer) == ("staff", None, provider.url)
-    assert written(database) == [
+    assert site.written() == [
         ("hanako", "account-add", f"staff, OpenID {provider.url}"),
         ("hanako", "login", f"OpenID {provider.url}"),
     ]
 
 
-def test_a_customer_is_let_in_as_the_one_that_the_claim_names(server: str, provider: Provider, database: str) -> None:
+def test_a_customer_is_let_in_as_the_one_that_the_claim_names(site: Site, provider: Provider) -> None:
     provider.know("8", email="taro@example.jp", groups=["customers"], organization="sakura")
     provider.know("9", email="jiro@example.jp", groups=["customers"], organization="Nobody")
 
-    let_in, refused = come_back(server, provider, "8"), come_back(server, provider, "9")
+    let_in, refused = come_back(site.url, provider, "8"), come_back(site.url, provider, "9")
 
-    account = ask_store(database, lambda connection: accounts.account_of(connection, "taro@example.jp"))
+    account = ask_store(site.database, lambda connection: accounts.account_of(connection, "taro@example.jp"))
     assert (let_in.status, account.role, account.customer) == (303, "customer", "Sakura")
     assert (refused.status, "No access" in refused.body) == (403, True)
-    assert written(database)[-1] == (
+    assert site.written()[-1] == (
         "jiro@example.jp",
         "login-refused",
         f"OpenID {provider.url}: there is no customer 'Nobody'",
     )
 
 
-def test_whom_the_claims_give_no_role_gets_a_clear_page_and_no_session(
-    server: str, provider: Provider, database: str
-) -> None:
+def test_whom_the_claims_give_no_role_gets_a_clear_page_and_no_session(site: Site, provider: Provider) -> None:
     provider.know("10", preferred_username="jiro", groups=["all"])
 
-    refused = come_back(server, provider, "10")
+    refused = come_back(site.url, provider, "10")
 
     assert refused.status == 403
     assert "You are known to the login service, but have no access to Sekisho." in refused.body
     assert BUTTON in refused.body
     assert not [cookie for cookie in refused.cookies if cookie.startswith("sekisho_session")]
-    assert "jiro" not in {account.name for account in ask_store(database, accounts.accounts)}
+    assert "jiro" not in {account.name for account in ask_store(site.database, accounts.accounts)}
 
 
-def test_a_role_that_is_taken_away_ends_every_session(server: str, provider: Provider) -> None:
+def test_a_role_that_is_taken_away_ends_every_session(site: Site, provider: Provider) -> None:
     provider.know("11", preferred_username="saburo", groups=["dmarc-operators"])
-    cookie = cookie_of(come_back(server, provider, "11"))
-    before = ask(server, "/", Cookie=cookie).status
+    cookie = cookie_of(come_back(site.url, provider, "11"))
+    before = ask(site.url, "/", Cookie=cookie).status
     provider.know("11", preferred_username="saburo", groups=[])
 
-    refused = come_back(server, provider, "11")
+    refused = come_back(site.url, provider, "11")
 
-    assert (before, refused.status, ask(server, "/", Cookie=cookie).status) == (200, 403, 303)
+    assert (before, refused.status, ask(site.url, "/", Cookie=cookie).status) == (200, 403, 303)
 
 
-def test_another_role_at_the_provider_is_the_role_from_the_next_login_on(
-    server: str, provider: Provider, database: str
-) -> None:
+def test_another_role_at_the_provider_is_the_role_from_the_next_login_on(site: Site, provider: Provider) -> None:
     provider.know("12", preferred_username="shiro", groups=["dmarc-operators"])
-    old = cookie_of(come_back(server, provider, "12"))
+    old = cookie_of(come_back(site.url, provider, "12"))
     provider.know("12", preferred_username="shiro", groups=["support"])
 
-    entered = come_back(server, provider, "12")
+    entered = come_back(site.url, provider, "12")
 
-    account = ask_store(database, lambda connection: accounts.account_of(connection, "shiro"))
+    account = ask_store(site.database, lambda connection: accounts.account_of(connection, "shiro"))
     assert (entered.status, account.role) == (303, "staff")
-    assert ask(server, "/", Cookie=old).status == 303
-    assert [row[1] for row in written(database)] == ["account-add", "login", "account-role", "login"]
+    assert ask(site.url, "/", Cookie=old).status == 303
+    assert [row[1] for row in site.written()] == ["account-add", "login", "account-role", "login"]
 
 
-def test_a_disabled_account_stays_out(server: str, provider: Provider, database: str) -> None:
+def test_a_disabled_account_stays_out(site: Site, provider: Provider) -> None:
     provider.know("13", preferred_username="goro", groups=["dmarc-staff"])
-    come_back(server, provider, "13")
-    store = OpenStore(database)
+    come_back(site.url, provider, "13")
+    store = OpenStore(site.database)
     store.write(lambda connection: accounts.set_disabled(connection, "goro", True, now=0))
     store.close()
 
-    refused = come_back(server, provider, "13")
+    refused = come_back(site.url, provider, "13")
 
     assert refused.status == 403
-    assert written(database)[-1][1:] == ("login-refused", f"OpenID {provider.url}: the account is disabled")
+    assert site.written()[-1][1:] == ("login-refused", f"OpenID {provider.url}: the account is disabled")
 
 
-def test_a_local_account_of_that_name_is_not_taken_over(server: str, provider: Provider, database: str) -> None:
+def test_a_local_account_of_that_name_is_not_taken_over(site: Site, provider: Provider) -> None:
     provider.know("14", preferred_username="Operator", groups=["support"])
 
-    entered = come_back(server, provider, "14")
+    entered = come_back(site.url, provider, "14")
 
-    found = {account.name: account.role for account in ask_store(database, accounts.accounts)}
+    found = {account.name: account.role for account in ask_store(site.database, accounts.accounts)}
     assert entered.status == 303
     assert (found["operator"], found["operator@127.0.0.1"]) == ("operator", "staff")
-    assert post_login(server, "operator", PASSWORD).status == 303
-    assert post_login(server, "operator@127.0.0.1", PASSWORD).status == 401
+    assert post_login(site.url, "operator", PASSWORD).status == 303
+    assert post_login(site.url, "operator@127.0.0.1", PASSWORD).status == 401
 
 
-def test_an_answer_that_does_not_fit_is_refused(server: str, provider: Provider, database: str) -> None:
+def test_an_answer_that_does_not_fit_is_refused(site: Site, provider: Provider) -> None:
     provider.know("15", preferred_username="rokuro", groups=["support"])
-    begun = ask(server, "/login/openid")
+    begun = ask(site.url, "/login/openid")
     back = path_of(consent(provider.url, begun.headers["location"], "15"))
 
-    foreign_state = come_back(server, provider, "15", state="of-another-browser")
-    foreign_nonce = come_back(server, provider, "15", nonce="of-another-login")
-    foreign_client = come_back(server, provider, "15", client_id="another-client")
-    without_cookie = ask(server, back, Accept_Language="en")
-    denied = ask(server, "/login/openid/return?error=access_denied", Accept_Language="en")
+    foreign_state = come_back(site.url, provider, "15", state="of-another-browser")
+    foreign_nonce = come_back(site.url, provider, "15", nonce="of-another-login")
+    foreign_client = come_back(site.url, provider, "15", client_id="another-client")
+    without_cookie = ask(site.url, back, Accept_Language="en")
+    denied = ask(site.url, "/login/openid/return?error=access_denied", Accept_Language="en")
 
     for answer in (foreign_state, foreign_nonce, foreign_client, without_cookie, denied):
         assert answer.status == 401
         assert "began in another browser. Start it again from this page." in answer.body
         assert not [cookie for cookie in answer.cookies if cookie.startswith("sekisho_session")]
-    assert written(database) == []
+    assert site.written() == []
 
 
 def test_an_expired_token_is_refused(tmp_path: Path, database: str) -> None:
@@ -220,15 +236,16 @@ def test_a_provider_that_is_down_gets_a_clear_page_and_passwords_still_work(tmp_
     assert "cannot be asked (ConnectionError)" in (tmp_path / "log").read_text("utf-8")
 
 
-def test_no_secret_and_no_code_reaches_the_log(tmp_path: Path, server: str, provider: Provider, database: str) -> None:
+def test_no_secret_and_no_code_reaches_the_log(site: Site, provider: Provider) -> None:
     provider.know("16", groups=["support"])
-    begun = ask(server, "/login/openid")
+    before = len(site.log.read_text("utf-8"))
+    begun = ask(site.url, "/login/openid")
     back = path_of(consent(provider.url, begun.headers["location"], "16"))
     secret = cookie_of(begun, "sekisho_openid")
-    entered = ask(server, back, Cookie=secret)
-    ask(server, back, Cookie=secret)
+    entered = ask(site.url, back, Cookie=secret)
+    ask(site.url, back, Cookie=secret)
 
-    seen = (tmp_path / "log").read_text("utf-8") + str(ask_store(database, trail.entries))
+    seen = site.log.read_text("utf-8")[before:] + str(site.written())
     assert "a login through OpenID failed: the provider answered invalid_grant" in seen
     for text in (SECRET, secret.partition("=")[2], parse_qs(urlsplit(back).query)["code"][0], cookie_of(entered)):
         assert text not in seen

@@ -1,21 +1,17 @@
-"""Customers, accounts, one's own account: each state in both languages, each change in the store, by nobody else."""
+"""Customers and domains: each state in both languages, each change in the store, by nobody else."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from screen_store import HOSTILE, PASSWORD, add_people, end, fill_store, token_of
+from office_pages import rows, submit, visit_of, words, written
+from screen_store import HOSTILE, add_people, end, fill_store
 from servers_screens import NOW, TODAY, OpenScreen
-from store_builder import ask
-from streamlit.testing.v1 import AppTest
 
 from dashboard import office_changes, session
 from dashboard.session import Visit
-from store import accounts, office, trail
-from store.accounts import Account, Refused
+from store import office
 from store.opened import OpenStore
-from wording import LANGUAGES, translator
 
 
 @pytest.fixture
@@ -28,48 +24,6 @@ def filled(sqlite_url: str) -> str:
 def people(sqlite_url: str) -> str:
     add_people(sqlite_url)
     return sqlite_url
-
-
-def words(app: AppTest) -> str:
-    """Everything the page says outside of its tables."""
-    groups = (app.title, app.subheader, app.caption, app.markdown, app.success, app.warning, app.error, app.info)
-    return "\n".join(element.value for group in groups for element in group)
-
-
-def rows(app: AppTest, alt: str, *columns: str) -> list[list[object]]:
-    frame = next(table.value for table in app.dataframe if table.proto.alt == alt)
-    return [list(line) for line in frame[list(columns)].itertuples(index=False)]
-
-
-def submit(app: AppTest, label: str) -> AppTest:
-    """Press the form's button that is called so."""
-    next(button for button in app.button if button.label == label).click()
-    app.run()
-    assert not app.exception
-    return app
-
-
-def account(url: str, name: str) -> Account:
-    return ask(url, lambda connection: accounts.account_of(connection, name))
-
-
-def login(url: str, name: str, password: str) -> Account | Refused:
-    store = OpenStore(url)
-    found = accounts.login(store.writer, name, password, "192.0.2.1", now=NOW)
-    store.close()
-    return found
-
-
-def written(url: str) -> list[tuple[str, str, str, str | None]]:
-    """The audit trail, oldest first: who, what, about, detail."""
-    return [(row.actor, row.action, row.subject, row.detail) for row in reversed(ask(url, trail.entries))]
-
-
-def alive(url: str, token: str) -> bool:
-    found = ask(
-        url, lambda connection: accounts.find_session(connection, token, now=NOW, idle_seconds=9, absolute_seconds=9)
-    )
-    return found is not None
 
 
 @pytest.mark.parametrize(
@@ -121,15 +75,6 @@ CHANGES: list[Callable[[Visit], object]] = [
     lambda visit: office_changes.end_sessions(visit, "operator"),
     lambda visit: office_changes.set_role(visit, "sakura", "operator", None),
 ]
-
-
-def visit_of(url: str, name: str, *, role: str | None = None) -> Visit:
-    """A visit of an account; `role` is what a forged page may claim."""
-    token = token_of(url, name, NOW)
-    visitor = session.find(token)
-    assert visitor is not None
-    claimed = session.Visitor(visitor.name, role or visitor.role, visitor.language, visitor.scope)
-    return Visit(claimed, token, "en", TODAY)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=range(len(CHANGES)))
@@ -316,144 +261,6 @@ def test_own_infrastructure_is_shown_as_it_is_set(
     assert not given.info
 
 
-def test_an_account_is_added_and_its_password_shown_once(filled: str, open_screen: OpenScreen) -> None:
-    app = open_screen(filled, "operator", "accounts")
-    _ = translator("ja")
-
-    app.text_input(key="new_name").set_value("Taro")
-    app.selectbox(key="new_role").set_value("customer")
-    app.selectbox(key="new_customer").set_value("Tanaka")
-    submit(app, _("Add the account"))
-    password = app.code[0].value
-    app.run()
-
-    assert re.fullmatch("[A-Za-z2-9]{20}", password)
-    assert not app.code
-    assert password not in str(app.session_state)
-    assert (account(filled, "taro").role, account(filled, "taro").customer) == ("customer", "Tanaka")
-    assert isinstance(login(filled, "taro", password), Account)
-    assert written(filled)[0] == ("operator", "account-add", "Taro", "customer of Tanaka")
-    assert password not in str(written(filled))
-
-
-def test_the_role_customer_needs_a_customer_and_no_other_has_one(filled: str, open_screen: OpenScreen) -> None:
-    app = open_screen(filled, "operator", "accounts")
-    _ = translator("ja")
-
-    app.text_input(key="new_name").set_value("taro")
-    app.selectbox(key="new_role").set_value("customer")
-    submit(app, _("Add the account"))
-    refused = words(app)
-    app.text_input(key="new_name").set_value("taro")
-    app.selectbox(key="new_role").set_value("staff")
-    app.selectbox(key="new_customer").set_value("Tanaka")
-    submit(app, _("Add the account"))
-
-    assert _("An account of the role customer needs a customer. Nothing was changed.") in refused
-    assert (account(filled, "taro").role, account(filled, "taro").customer) == ("staff", None)
-
-
-def test_an_account_is_shut_out_and_let_in_and_reset_and_logged_out(filled: str, open_screen: OpenScreen) -> None:
-    _ = translator("ja")
-    token = token_of(filled, "staff", NOW)
-    app = open_screen(filled, "operator", "accounts", account="staff")
-    assert rows(app, "アカウント", "name", "sessions")[-1] == ["staff", 1]
-
-    submit(app, _("End its sessions"))
-    assert not alive(filled, token)
-    again = token_of(filled, "staff", NOW)
-    submit(app, _("Disable"))
-    assert (account(filled, "staff").disabled, alive(filled, again)) == (True, False)
-    submit(app, _("Enable"))
-    submit(app, _("New password"))
-    password = app.code[0].value
-
-    assert isinstance(login(filled, "staff", PASSWORD), Refused)
-    assert isinstance(login(filled, "staff", password), Account)
-    assert [row[1:3] for row in written(filled)][:4] == [
-        ("sessions-end", "staff"),
-        ("account-disable", "staff"),
-        ("account-enable", "staff"),
-        ("account-reset", "staff"),
-    ]
-
-
-def test_another_role_is_audited_and_ends_the_sessions(filled: str, open_screen: OpenScreen) -> None:
-    _ = translator("ja")
-    token = token_of(filled, "sakura", NOW)
-    app = open_screen(filled, "operator", "accounts", account="sakura")
-    assert app.selectbox(key="role_customer").value == "Sakura"
-
-    app.selectbox(key="role").set_value("staff")
-    submit(app, _("Change the role"))
-
-    assert (account(filled, "sakura").role, account(filled, "sakura").customer) == ("staff", None)
-    assert not alive(filled, token)
-    assert written(filled) == [("operator", "account-role", "sakura", "staff")]
-
-
-def test_an_operator_cannot_shut_out_the_own_account(filled: str, open_screen: OpenScreen) -> None:
-    app = open_screen(filled, "operator", "accounts", account="operator")
-
-    assert "switch" not in [button.key for button in app.button]
-    with pytest.raises(office.OfficeError):
-        office_changes.set_disabled(visit_of(filled, "operator"), "Operator", True)
-    assert not account(filled, "operator").disabled
-
-
-def test_the_trail_says_its_time_zone_and_is_found_by_any_word(filled: str, open_screen: OpenScreen) -> None:
-    visit_url = filled
-    open_screen(visit_url, "operator")
-    office_changes.add_customer(visit_of(filled, "operator"), "Yamada", "ja")
-    login(filled, "staff", "wrong")
-
-    app = open_screen(filled, "operator", "accounts", tab="trail")
-    found = open_screen(filled, "operator", "accounts", tab="trail", find="YAMADA")
-    by_word = open_screen(filled, "operator", "accounts", tab="trail", find="拒否")
-    nothing = open_screen(filled, "operator", "accounts", tab="trail", find="100%")
-
-    assert rows(app, "監査ログ", "at", "actor", "action", "subject", "customer", "address") == [
-        ["2026-11-24 21:00:00", "staff", "ログイン拒否", "staff", "—", "192.0.2.1"],
-        ["2026-11-24 21:00:00", "operator", "顧客を追加", "Yamada", "Yamada", "—"],
-    ]
-    assert "Asia/Tokyo" in words(app)
-    assert rows(found, "監査ログ", "action") == [["顧客を追加"]]
-    assert rows(by_word, "監査ログ", "actor") == [["staff"]]
-    assert not nothing.dataframe
-    assert "100\\%" in words(nothing)
-
-
-def test_the_trail_is_read_page_by_page_without_gap_or_repetition(filled: str, open_screen: OpenScreen) -> None:
-    store = OpenStore(filled)
-    for number in range(205):
-        store.write(
-            lambda connection, number=number: office.audit(
-                connection, at=NOW, actor="x", action="y", subject=str(number)
-            )
-        )
-    store.close()
-    app = open_screen(filled, "operator", "accounts", tab="trail")
-    pages = [rows(app, "監査ログ", "subject")]
-    for _number in range(2):
-        app.button(key="older").click().run()
-        pages.append(rows(app, "監査ログ", "subject"))
-
-    assert [len(page) for page in pages] == [100, 100, 5]
-    assert [subject for page in pages for (subject,) in page] == [str(number) for number in range(204, -1, -1)]
-    assert "older" not in [button.key for button in app.button]
-    app.button(key="newest").click().run()
-    assert rows(app, "監査ログ", "subject") == pages[0]
-
-
-@pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "１"])
-def test_nonsense_in_the_address_shows_the_newest_page(filled: str, open_screen: OpenScreen, before: str) -> None:
-    login(filled, "staff", PASSWORD)
-
-    app = open_screen(filled, "operator", "accounts", tab="trail", before=before)
-
-    assert rows(app, "監査ログ", "action") == [["ログイン"]]
-
-
 def test_hostile_names_are_text(filled: str, open_screen: OpenScreen) -> None:
     store = OpenStore(filled)
     name = HOSTILE.replace("\u202e", "")
@@ -465,73 +272,6 @@ def test_hostile_names_are_text(filled: str, open_screen: OpenScreen) -> None:
     assert "![x](https://evil" not in words(app)
     assert "![x](https://evil" not in str([box.proto.options for box in app.selectbox])
     assert [name] in rows(app, "Customers", "name")
-
-
-def change_password(app: AppTest, old: str, new: str, again: str) -> AppTest:
-    for field, value in zip(app.text_input, (old, new, again), strict=True):
-        field.set_value(value)
-    app.button[-1].click()
-    app.run()
-    assert not app.exception
-    return app
-
-
-@pytest.mark.parametrize("name", ["operator", "staff", "sakura"])
-def test_everybody_changes_the_own_password_and_stays_only_here(
-    filled: str, open_screen: OpenScreen, name: str
-) -> None:
-    elsewhere = token_of(filled, name, NOW)
-    app = open_screen(filled, name, "account")
-
-    change_password(app, PASSWORD, "mou hitotsu no aikotoba", "mou hitotsu no aikotoba")
-
-    assert app.success
-    assert not alive(filled, elsewhere)
-    assert app.title[0].value in ("自分のアカウント", "Your account")
-    assert isinstance(login(filled, name, PASSWORD), Refused)
-    assert isinstance(login(filled, name, "mou hitotsu no aikotoba"), Account)
-    assert written(filled)[0] == (name, "password-change", name, None)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "again", "said"),
-    [
-        ("wrong", "mou hitotsu no aikotoba", "mou hitotsu no aikotoba", "The old password is wrong."),
-        (PASSWORD, "mou hitotsu no aikotoba", "mou hitotsu no aikotobb", "The two new passwords differ."),
-        (PASSWORD, "short", "short", "It needs at least 12 characters"),
-        (PASSWORD, PASSWORD, PASSWORD, "nor the old password"),
-    ],
-)
-def test_a_password_is_not_changed_on_a_wrong_word(
-    filled: str, open_screen: OpenScreen, old: str, new: str, again: str, said: str
-) -> None:
-    app = open_screen(filled, "staff", "account")
-
-    change_password(app, old, new, again)
-
-    assert said in words(app)
-    assert not app.success
-    assert isinstance(login(filled, "staff", PASSWORD), Account)
-
-
-def test_guessing_the_old_password_is_slowed_down_like_a_login(filled: str, open_screen: OpenScreen) -> None:
-    app = open_screen(filled, "staff", "account")
-    for _number in range(6):
-        change_password(app, "wrong", "mou hitotsu no aikotoba", "mou hitotsu no aikotoba")
-
-    assert "Too many attempts: Wait" in words(app)
-    assert [row[1] for row in written(filled)] == ["password-refused"] * 5
-
-
-def test_the_page_offers_the_other_language(filled: str, open_screen: OpenScreen) -> None:
-    links = {
-        name: "".join(element.proto.body for element in open_screen(filled, name, "account").get("html"))
-        for name in ("operator", "staff")
-    }
-
-    assert "/language/en?to=" in links["operator"]
-    assert "/language/ja?to=" in links["staff"]
-    assert set(LANGUAGES) == {"ja", "en"}
 
 
 def test_a_store_that_is_gone_is_said_on_each_of_these_pages(

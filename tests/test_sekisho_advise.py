@@ -2,20 +2,17 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_commands import run_command
 from published_dns import publish
 from store_builder import DAY_SECONDS, fill, line, report
 
 from analysis import standings
 
-PROGRAM = "from sekisho.main import main; main()"
 RECORD = "v=DMARC1; p=quarantine; t=y; pct=0; sp=none; np=none; rua=mailto:dmarc@example.jp"
 FIELDS = ["domain", "stage", "next_stage", "ready", "gates", "blockers", "record_now", "record_next"]
 REPORTERS = ("one.example", "two.example", "three.example")
@@ -33,9 +30,7 @@ def url(sqlite_url: str) -> str:
 
 
 def sekisho(url: str, *words: str, language: str = "en") -> str:
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url, "SEKISHO_LANGUAGE": language}
-    command = [sys.executable, "-c", PROGRAM, *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = run_command(*words, variables={"SEKISHO_DATABASE_URL": url, "SEKISHO_LANGUAGE": language})
     assert done.returncode == 0, done.stderr
     return done.stdout
 

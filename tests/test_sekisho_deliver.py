@@ -1,11 +1,9 @@
 """The monthly files of customers: each is made once, a missed night is made up for, and what failed is not lost."""
 
 import io
-import os
 import resource
 import signal
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_commands import run_command
 from store_builder import DAY_SECONDS, ask, fill, line, report
 
 from sekisho import nightly
@@ -230,9 +229,7 @@ def test_the_command_lists_and_has_made_again(sqlite_url: str, tmp_path: Path) -
     deliver(chosen(sqlite_url, folder=str(tmp_path)), now=THIRD)
 
     def sekisho(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from sekisho.main import main; main()", "deliveries", *words]
-        environment = {**os.environ, "SEKISHO_DATABASE_URL": sqlite_url}
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        return run_command("deliveries", *words, variables={"SEKISHO_DATABASE_URL": sqlite_url})
 
     ran = sekisho("run")
     unknown = sekisho("again", "Sakura", "--month", "2026-09")

@@ -1,12 +1,10 @@
 """`sekisho events` and `sekisho digest --print` as programs."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from forked_commands import run_command
 from sqlalchemy import select
 from store_builder import ask, fill
 
@@ -16,7 +14,6 @@ from store.events import FoundEvent
 from store.locks import night_lock
 from store.schema import event
 
-SEKISHO = str(Path(sys.executable).parent / "sekisho")
 NIGHT = 1_700_000_000
 EVIDENCE = {"name": "Own\u202e server", "passed": 1, "messages": 9, "day": "2026-08-28"}
 
@@ -37,8 +34,7 @@ def url(sqlite_url: str) -> str:
 
 
 def sekisho(url: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url, "SEKISHO_LANGUAGE": "en", **variables}
-    return subprocess.run([SEKISHO, *words], capture_output=True, text=True, check=False, env=environment)
+    return run_command(*words, variables={"SEKISHO_DATABASE_URL": url, "SEKISHO_LANGUAGE": "en", **variables})
 
 
 def test_the_open_events_are_listed_with_what_to_do_on_one_line_each(url: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_commands import run_command
 from store_builder import fill, line, report
 
 DAY = 20_000  # 2024-10-04
@@ -16,9 +17,7 @@ KINDS = ["changes", "daily", "records", "senders", "sources", "summary"]
 
 
 def export(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, "export", *words]
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return run_command("export", *words, variables={"SEKISHO_DATABASE_URL": url})
 
 
 def fill_sakura(url: str) -> None:

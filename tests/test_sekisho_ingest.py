@@ -1,14 +1,12 @@
 """`sekisho ingest` and `sekisho quarantine`, as programs."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
+from forked_commands import run_command
 from xml_reports import record, report
 
-PROGRAM = "from sekisho.main import main; main()"
 SUMMARY = [
     "messages",
     "stored",
@@ -27,9 +25,7 @@ SUMMARY = [
 
 
 def sekisho(url: str, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, *map(str, words)]
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url, "SEKISHO_WORKERS": "1", **variables}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return run_command(*map(str, words), variables={"SEKISHO_DATABASE_URL": url, "SEKISHO_WORKERS": "1", **variables})
 
 
 def folder_of(tmp_path: Path, **texts: str | bytes) -> Path:

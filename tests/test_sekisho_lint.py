@@ -2,13 +2,12 @@
 
 import json
 import subprocess
-import sys
 
-PROGRAM = "from sekisho.main import main; main()"
+from forked_commands import run_command
 
 
 def lint(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", PROGRAM, "lint", *words], capture_output=True, text=True, check=False)
+    return run_command("lint", *words)
 
 
 def test_json_has_exactly_the_promised_keys() -> None:

@@ -1,7 +1,6 @@
 """`sekisho mailbox`, `sekisho ingest` without a path, and the quarantine of mails: the commands as people type them."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from forked_commands import run_command
 from mailbox_runs import ENVIRONMENT, asked, report_mail
 from ports import free_port
 from servers_dovecot import MAIL, Dovecot, add_folder, contents, deliver, folders
@@ -33,14 +33,7 @@ def user(dovecot: Dovecot) -> str:
 @pytest.fixture
 def sekisho(tmp_path: Path, sqlite_url: str) -> Sekisho:
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [SEKISHO, *words],
-            cwd=tmp_path,
-            env={**os.environ, **ENVIRONMENT},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_command(*words, folder=tmp_path, variables=ENVIRONMENT)
 
     (tmp_path / "sekisho.toml").write_text(f'database_url = "{sqlite_url}"\nworkers = 1\n')
     return run

@@ -5,7 +5,6 @@ Every answer names what happened and what to do; none shows a traceback.
 
 import os
 import re
-import resource
 import shutil
 import socket
 import sqlite3
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import store_builder
+from forked_commands import run_command
 from ports import free_port
 from servers_dovecot import PASSWORD, Dovecot
 from xml_reports import record, report
@@ -63,7 +63,7 @@ def mailbox(folder: Path, **other: object) -> None:
 
 
 def sekisho(folder: Path, *words: str) -> None:
-    subprocess.run([SEKISHO, *words], cwd=folder, check=True, capture_output=True)
+    run_command(*words, folder=folder).check_returncode()
 
 
 def changed(folder: Path, statement: str) -> None:
@@ -336,15 +336,7 @@ def folder(tmp_path: Path, new_store: Path) -> Path:
 
 
 def make(folder: Path, tried: Tried) -> subprocess.CompletedProcess[str]:
-    def less() -> None:
-        if tried.bytes_left is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (tried.bytes_left, tried.bytes_left))
-
-    environment = {**os.environ, **tried.variables}
-    command = [SEKISHO, *tried.words]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, preexec_fn=less, timeout=300
-    )
+    return run_command(*tried.words, folder=folder, variables=tried.variables, file_bytes=tried.bytes_left)
 
 
 def check(mistake: str, done: subprocess.CompletedProcess[str], code: int) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import re
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from check_server import check_server
+from forked_commands import run_command
 from mailbox_runs import asked, broken_mail, chosen, mailbox, report_mail
 from ports import free_port
 from servers_dovecot import PASSWORD, Dovecot, add_folder, contents, deliver
@@ -45,8 +45,8 @@ def night(
 
 
 def program(url: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url, "SEKISHO_LOOKUP__NAMESERVERS": "127.0.0.1:1", **variables}
-    return subprocess.run([SEKISHO, *words], capture_output=True, text=True, check=False, env=environment)
+    chosen = {"SEKISHO_DATABASE_URL": url, "SEKISHO_LOOKUP__NAMESERVERS": "127.0.0.1:1", **variables}
+    return run_command(*words, variables=chosen)
 
 
 def test_a_step_that_fails_does_not_stop_the_next_and_each_has_its_line(store_url: str) -> None:

@@ -1,12 +1,11 @@
 """`sekisho db prune` and the step of the night, as a program and on a real store."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+from forked_commands import run_command
 from sqlalchemy import func, select
 from store_builder import ask, fill, line, report
 
@@ -14,16 +13,14 @@ from sekisho import nightly
 from settings import Retention, Settings
 from store.schema import audit, record
 
-PROGRAM = "from sekisho.main import main; main()"
 DAY = 86_400
 OLD = 20_000  # 2024-10-04
 
 
 def prune(url: str, settings: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     (folder / "sekisho.toml").write_text(settings)
-    command = [sys.executable, "-c", PROGRAM, "db", "prune", *words]
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url, "SEKISHO_CONFIG": str(folder / "sekisho.toml")}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    variables = {"SEKISHO_DATABASE_URL": url, "SEKISHO_CONFIG": str(folder / "sekisho.toml")}
+    return run_command("db", "prune", *words, variables=variables)
 
 
 def records(url: str) -> int:

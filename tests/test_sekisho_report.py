@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_commands import run_command
 from store_builder import fill, line, report
 
 PROGRAM = "from sekisho.main import main; main()"
@@ -14,9 +15,7 @@ CUSTOMERS = {"Sakura": ["example.jp"], "Tanaka": ["canary-of-tanaka.example.com"
 
 
 def run(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, "report", *words]
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return run_command("report", *words, variables={"SEKISHO_DATABASE_URL": url})
 
 
 @pytest.fixture

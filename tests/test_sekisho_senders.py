@@ -1,19 +1,17 @@
 """`sekisho senders` and `sekisho decide`, as programs."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from typing import Any
 
 import pytest
+from forked_commands import run_command
 from histories import DAY_SECONDS, FIRST_DAY, STREAMS, history, store_history
 
 from store import decisions, office
 from store.engine import open_store, writing
 
-PROGRAM = "from sekisho.main import main; main()"
 FIELDS = [
     "sender",
     "name",
@@ -44,9 +42,7 @@ def url(sqlite_url: str) -> str:
 
 
 def sekisho(url: str, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url, "SEKISHO_LANGUAGE": language}
-    command = [sys.executable, "-c", PROGRAM, *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return run_command(*words, variables={"SEKISHO_DATABASE_URL": url, "SEKISHO_LANGUAGE": language})
 
 
 def listed(url: str, *words: str, language: str = "en") -> dict[str, dict[str, Any]]:

@@ -1,15 +1,14 @@
 """`sekisho status`, as a person and as monitoring see it."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from forked_commands import run_command
 from store_builder import DAY_SECONDS, ask, fill, line, report
 
 from analysis.health import Finding, Kind
@@ -21,14 +20,13 @@ from store.engine import open_store, writing
 
 NOW = 1_800_000_000
 TODAY = NOW // DAY_SECONDS
-SEKISHO = str(Path(sys.executable).parent / "sekisho")
 
 
 def program(url: str, *words: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url}
+    variables = {"SEKISHO_DATABASE_URL": url}
     if config:
-        environment["SEKISHO_CONFIG"] = str(config)
-    return subprocess.run([SEKISHO, "status", *words], capture_output=True, text=True, check=False, env=environment)
+        variables["SEKISHO_CONFIG"] = str(config)
+    return run_command("status", *words, variables=variables)
 
 
 def ran(url: str, command: str, outcome: str | None, *, at: int, **summary: object) -> None:

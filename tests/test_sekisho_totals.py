@@ -1,20 +1,16 @@
 """`sekisho totals`, as a program."""
 
 import json
-import os
 import subprocess
-import sys
 
+from forked_commands import run_command
 from store_builder import fill, line, report
 
 DAY = 20_000
-PROGRAM = "from sekisho.main import main; main()"
 
 
 def totals(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, "totals", *words]
-    environment = {**os.environ, "SEKISHO_DATABASE_URL": url}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return run_command("totals", *words, variables={"SEKISHO_DATABASE_URL": url})
 
 
 def fill_store(url: str) -> None:
