@@ -14,6 +14,7 @@ from analysis.export_tables import Style
 from analysis.frames import Connection, Customer, Period, Scope
 from analysis.report import MonthlyReport
 from dashboard import known, monthly, session
+from dashboard.paper import PACKAGES
 from dashboard.session import Visit, Visitor
 from wording import translator
 
@@ -97,7 +98,7 @@ def _undrawn(visit: Visit) -> str:
     return _(
         "The monthly report cannot be drawn on this server: a PDF needs Pango and a Japanese font "
         "(Debian: apt-get install %(packages)s).",
-        packages=monthly.PACKAGES,
+        packages=PACKAGES,
     )
 
 

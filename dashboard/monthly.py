@@ -1,12 +1,13 @@
 """The monthly report on paper: numbers of `analysis.report` -> one self-contained HTML page -> PDF.
 
 Charts are those of the screen, drawn as SVG. Nothing is fetched: no font, no picture, no address of the page.
-https://doc.courtbouillon.org/weasyprint/stable/
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import date
 from functools import cache, partial
+from threading import Lock
 from typing import Any
 
 import vl_convert
@@ -23,16 +24,15 @@ from analysis.report_frames import Act
 from analysis.senders import Sender
 from analysis.stages import Stage
 from dashboard import charts
+from dashboard.paper import NoPango
+from dashboard.press import NotDrawn, Press
 from dashboard.text import plain
 from wording import Translator, forms, translator
 
 FONTS = "Noto Sans CJK JP"
-PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk"
 _CHART_WIDTH, _CHART_HEIGHT = 620, 150
-
-
-class NoPango(OSError):
-    """The libraries that draw a PDF are not on this machine; the message says which packages bring them."""
+# Visitors may ask for many reports at once, and each takes two hundred megabytes.
+_ONE_AT_A_TIME = Lock()
 
 
 def html(report: MonthlyReport, language: str) -> str:
@@ -61,27 +61,30 @@ def html(report: MonthlyReport, language: str) -> str:
     )
 
 
-def pdf(report: MonthlyReport, language: str) -> bytes:
-    """The same report as PDF/UA with its fonts inside. Takes about two seconds the first time, then half of one.
+def pdf(report: MonthlyReport, language: str, press: Press | None = None) -> bytes:
+    """The same report as PDF/UA with its fonts inside, drawn by the press, or by one that ends with it.
 
-    Raises NoPango.
+    Takes about two seconds the first time, then half of one. Raises NoPango and NotDrawn.
     """
-    if not can_draw():
-        raise NoPango(f"a PDF needs Pango and a Japanese font (Debian: apt-get install {PACKAGES})")
-    import weasyprint
-
-    nothing = weasyprint.urls.URLFetcher(allowed_protocols=["data"])
-    drawn: bytes = weasyprint.HTML(string=html(report, language), url_fetcher=nothing).write_pdf(pdf_variant="pdf/ua-1")
-    return drawn
+    if press:
+        return press.pdf(html(report, language))
+    with _ONE_AT_A_TIME, closing(Press()) as own:
+        return pdf(report, language, own)
 
 
 @cache
 def can_draw() -> bool:
-    """Whether this machine has what draws a PDF. Takes half a second the first time, which no other command pays."""
-    try:
-        import weasyprint  # noqa: F401 it loads the libraries when it is imported
-    except OSError:
-        return False
+    """Whether this machine has what draws a PDF, as a process beside says. Takes a second, the first time.
+
+    A process that says nothing says nothing about the machine either: what is wrong is told to who asks for a PDF.
+    """
+    with closing(Press()) as own:
+        try:
+            own.pdf("<p>")
+        except NoPango:
+            return False
+        except NotDrawn:
+            return True
     return True
 
 

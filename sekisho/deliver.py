@@ -4,10 +4,9 @@ Each is made once. A delivery is done only after everybody who gets it has it; w
 again by the next night, and only what a mail server refuses for good has failed, until somebody asks again.
 """
 
-import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from analysis.export import ExportFile
 from analysis.export_tables import Style
 from analysis.frames import Period, Scope
 from dashboard import monthly
+from dashboard.paper import NoPango
+from dashboard.press import NotDrawn, Press
 from ingest.session import tables_of
 from knowledge.tables import Tables
 from sekisho import smtp
@@ -46,6 +47,17 @@ class Outcome:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What one run delivers with: the store, the settings, the knowledge tables, what draws, and the time."""
+
+    engine: Engine
+    chosen: Settings
+    tables: Tables
+    press: Press
+    now: int
+
+
 def deliver(chosen: Settings, *, now: int, advance: Callable[[int, int], None] = lambda _more, _total: None) -> Outcome:
     """Put down what has become due and deliver everything that is. Raises SettingsError, StoreError.
 
@@ -60,7 +72,8 @@ def deliver(chosen: Settings, *, now: int, advance: Callable[[int, int], None] =
             _put_down(connection, chosen, now=now)
         with engine.connect() as connection:
             waiting = deliveries.deliveries(connection, state=DUE)
-        outcomes = _each(engine, chosen, tables, waiting, advance, now=now)
+        with closing(Press()) as press:
+            outcomes = _each(Means(engine, chosen, tables, press, now), waiting, advance)
     finally:
         engine.dispose()
     problems = tuple(f"{each.customer} {each.period} {each.kind}: {said}" for each, (_, said) in
@@ -69,20 +82,12 @@ def deliver(chosen: Settings, *, now: int, advance: Callable[[int, int], None] =
     return Outcome(states.count(deliveries.DONE), states.count(DUE), states.count(FAILED), problems)
 
 
-def _each(
-    engine: Engine,
-    chosen: Settings,
-    tables: Tables,
-    waiting: Sequence[Delivery],
-    advance: Callable[[int, int], None],
-    *,
-    now: int,
-) -> list[tuple[str, str]]:
+def _each(means: Means, waiting: Sequence[Delivery], advance: Callable[[int, int], None]) -> list[tuple[str, str]]:
     """Every delivery is tried; an error that nobody foresaw comes out after the last one."""
     outcomes: list[tuple[str, str]] = []
 
     def take(each: Delivery) -> None:
-        outcomes.append(_delivered(engine, chosen, tables, each, now=now))
+        outcomes.append(_delivered(means, each))
         facts = {"customer": each.slug, "kind": each.kind, "period": each.period, "state": outcomes[-1][0]}
         log.info("delivery", extra={"facts": facts})
         advance(1, len(waiting))
@@ -146,35 +151,38 @@ def _recipient(chosen: Settings, name: str, slug: str) -> str | None:
 # ---- Delivering
 
 
-def _delivered(engine: Engine, chosen: Settings, tables: Tables, each: Delivery, *, now: int) -> tuple[str, str]:
+def _delivered(means: Means, each: Delivery) -> tuple[str, str]:
     """One delivery, and the state that it has now with what was said. Its outcome is committed before the next one."""
     try:
-        hand_over(chosen, tables, each, now=now)
+        _hand_over(means, each)
     except smtp.Refused as error:
         state, said = FAILED, str(error)
-    except (smtp.NotTaken, monthly.NoPango) as error:
+    except (smtp.NotTaken, NoPango, NotDrawn) as error:
         state, said = DUE, str(error)
     except OSError as error:
-        state, said = DUE, f"{chosen.schedule.folder}: {error.strerror}"
+        state, said = DUE, f"{means.chosen.schedule.folder}: {error.strerror}"
     else:
-        with writing(engine) as connection:
-            deliveries.done(connection, each.id, now=now)
+        with writing(means.engine) as connection:
+            deliveries.done(connection, each.id, now=means.now)
         return deliveries.DONE, ""
-    with writing(engine) as connection:
+    with writing(means.engine) as connection:
         deliveries.tried(connection, each.id, state, said)
     return state, said
 
 
-def hand_over(chosen: Settings, tables: Tables, each: Delivery, *, now: int) -> None:
-    """Make the files and give them to the folder, then to the recipient. Raises SmtpError, OSError, StoreError."""
-    period = report_analysis.month_of(each.period)
+def _hand_over(means: Means, each: Delivery) -> None:
+    """Make the files and give them to the folder, then to the recipient.
+
+    Raises SmtpError, NoPango, NotDrawn, OSError, StoreError.
+    """
+    chosen = means.chosen
     recipient = _recipient(chosen, each.customer, each.slug)
     with _reading(chosen.database_url) as connection:
-        kept, mailed = _files(connection, each, period, tables, now=now, rua=chosen.rua)
+        kept, mailed = _files(connection, means, each)
     if chosen.schedule.folder:
         export.write(Path(chosen.schedule.folder) / each.slug, kept)
     if recipient:
-        smtp.send(chosen.smtp, _mail(each, recipient, mailed), now=now)
+        smtp.send(chosen.smtp, _mail(each, recipient, mailed), now=means.now)
 
 
 @contextmanager
@@ -188,29 +196,26 @@ def _reading(url: str) -> Iterator[Connection]:
 
 
 def _files(
-    connection: Connection, each: Delivery, period: Period, tables: Tables, *, now: int, rua: tuple[str, ...]
+    connection: Connection, means: Means, each: Delivery
 ) -> tuple[tuple[ExportFile, ...], tuple[ExportFile, ...]]:
     """The files for a folder, and for a mail."""
+    period = report_analysis.month_of(each.period)
     if each.kind == "report":
-        made = (_report(connection, each, period, tables, now=now, rua=rua),)
+        made = (_report(connection, means, each, period),)
         return made, made
     subject = export.Subject(each.slug, each.customer, Scope((each.customer_id,)), None, each.language)
-    style = Style(each.language)
-    packed = export.zip_set(connection, subject, period, tables, style, now=now, rua=rua)
+    style, rua = Style(each.language), means.chosen.rua
+    packed = export.zip_set(connection, subject, period, means.tables, style, now=means.now, rua=rua)
     return export.unpacked(packed), (packed,)
 
 
-def _report(
-    connection: Connection, each: Delivery, period: Period, tables: Tables, *, now: int, rua: tuple[str, ...]
-) -> ExportFile:
-    scope = Scope((each.customer_id,))
-    found = report_analysis.build(connection, scope, each.slug, period, tables, now, rua=rua)
+def _report(connection: Connection, means: Means, each: Delivery, period: Period) -> ExportFile:
+    scope, rua = Scope((each.customer_id,)), means.chosen.rua
+    found = report_analysis.build(connection, scope, each.slug, period, means.tables, means.now, rua=rua)
     if found is None:
         raise office.OfficeError(f"there is no customer {each.customer!r} any more")
-    file = ExportFile(export.file_name(each.slug, period, "report.pdf"), monthly.pdf(found, each.language))
-    # The trees that a PDF is drawn from refer to themselves; by itself, Python keeps some hundred megabytes of them.
-    gc.collect()
-    return file
+    name = export.file_name(each.slug, period, "report.pdf")
+    return ExportFile(name, monthly.pdf(found, each.language, means.press))
 
 
 def _mail(each: Delivery, recipient: str, files: tuple[ExportFile, ...]) -> smtp.Mail:

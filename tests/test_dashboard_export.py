@@ -1,7 +1,6 @@
 """The download of a whole set: for the scope that its session has at the click, and audited."""
 
 import io
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,8 +128,7 @@ def test_without_pango_the_page_says_so_and_offers_no_broken_download(
 ) -> None:
     """The stand-in says what the real package says on a machine without the library."""
     (tmp_path / "weasyprint.py").write_text("raise OSError(\"cannot load library 'libpango-1.0-0'\")\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "weasyprint", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monthly.can_draw.cache_clear()
     fill_store(sqlite_url, TODAY)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawing_processes import drawing
 from forked_commands import run_command
 from store_builder import DAY_SECONDS, ask, fill, line, report
 
@@ -172,6 +173,33 @@ def test_what_breaks_for_one_customer_keeps_nothing_from_the_others(store_url: s
         deliver(chosen(store_url, folder=str(tmp_path)), now=THIRD)
 
     assert [row[0::3] for row in put_down(store_url)] == [("sakura", "due"), ("tanaka", "done")]
+
+
+@pytest.mark.requires_paper
+def test_a_process_that_dies_while_drawing_leaves_its_report_due_and_the_night_goes_on(
+    store_url: str, tmp_path: Path
+) -> None:
+    fill_two(store_url)
+    options = chosen(store_url, folder=str(tmp_path / "out"), report=True)
+
+    def kill(_more: int, _total: int) -> None:
+        for process in drawing():
+            process.kill()
+
+    first = deliver(options, now=THIRD, advance=kill)
+    waiting = put_down(store_url)
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
+    second = deliver(options, now=THIRD + DAY_SECONDS)
+
+    said = "Tanaka 2026-10 report: the process that draws reports was killed, perhaps because memory ran out"
+    assert first == Outcome(done=3, due=1, problems=(said,))
+    assert [row for row in waiting if row[3] != "done"] == [("tanaka", "report", "2026-10", "due", 1)]
+    assert len(made) == 9 + 8
+    assert second == Outcome(done=1)
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.*")}
+    assert [path.name for path in after.keys() - made.keys()] == ["dmarc_tanaka_2026-10-01_2026-10-31_report.pdf"]
+    assert made.items() <= after.items()
+    assert drawing() == []
 
 
 def test_months_that_were_missed_are_made_up_for_but_none_from_before_the_first(store_url: str, tmp_path: Path) -> None:
