@@ -14,7 +14,8 @@ from analysis.export_tables import Style
 from analysis.frames import Connection, Customer, Period, Scope
 from analysis.report import MonthlyReport
 from dashboard import known, monthly, session
-from dashboard.paper import PACKAGES
+from dashboard.paper import PACKAGES, NoPango
+from dashboard.press import NotDrawn
 from dashboard.session import Visit, Visitor
 from wording import translator
 
@@ -77,10 +78,13 @@ def report_button(visit: Visit, wanted: str, *, key: str) -> None:
     if not monthly.can_draw():
         st.warning(_undrawn(visit))
         return
+    failed: set[str] = st.session_state.setdefault("reports_not_drawn", set())
+    if wanted in failed:
+        st.warning(_not_drawn_now(visit))
     period = report_analysis.last_month(visit.today)
     st.download_button(
         _("Monthly report (PDF)"),
-        data=partial(monthly_report, visit.token, wanted, period),
+        data=partial(_noted, failed, visit.token, wanted, period),
         file_name=export.file_name(owner.slug, period, "report.pdf"),
         mime="application/pdf",
         key=key,
@@ -102,14 +106,39 @@ def _undrawn(visit: Visit) -> str:
     )
 
 
+def _not_drawn_now(visit: Visit) -> str:
+    """Why there was no report at the last click, and what to do."""
+    _ = translator(visit.language)
+    if visit.visitor.role == "customer":
+        return _("The monthly report could not be made just now. Try again in a few minutes, or ask us for it.")
+    return _(
+        "The monthly report could not be made just now: what draws it died or did not answer, often for want of "
+        "memory. Try again in a few minutes; the server's log says why."
+    )
+
+
+def _noted(failed: set[str], token: str, wanted: str, period: Period) -> bytes:
+    """`monthly_report`. No page runs while it is made: a failure is noted, and the next one says it."""
+    failed.discard(wanted)
+    try:
+        return monthly_report(token, wanted, period)
+    except (NoPango, NotDrawn):
+        failed.add(wanted)
+        raise
+
+
 def monthly_report(token: str, wanted: str, period: Period) -> bytes:
-    """The PDF of the customer called `wanted`, or of the visitor's own for an empty one. Raises Ended as above."""
+    """The PDF of the customer called `wanted`, or of the visitor's own for an empty one.
+
+    Raises Ended as above, NoPango and NotDrawn.
+    """
     visitor = session.find(token)
     if visitor is None:
         raise session.Ended
     found = session.opened().read(lambda connection: _report(connection, visitor, wanted, period))
+    drawn = monthly.pdf(found, visitor.language)
     session.audit(visitor, action="export", subject=export.file_name(found.slug, period, "report.pdf"))
-    return monthly.pdf(found, visitor.language)
+    return drawn
 
 
 def _report(connection: Connection, visitor: Visitor, wanted: str, period: Period) -> MonthlyReport:

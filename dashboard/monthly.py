@@ -1,8 +1,10 @@
 """The monthly report on paper: numbers of `analysis.report` -> one self-contained HTML page -> PDF.
 
 Charts are those of the screen, drawn as SVG. Nothing is fetched: no font, no picture, no address of the page.
+Charts and paper are drawn in processes beside this one (`press.py`).
 """
 
+import json
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import date
@@ -10,7 +12,6 @@ from functools import cache, partial
 from threading import Lock
 from typing import Any
 
-import vl_convert
 from babel.dates import format_date
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -25,7 +26,7 @@ from analysis.senders import Sender
 from analysis.stages import Stage
 from dashboard import charts
 from dashboard.paper import NoPango
-from dashboard.press import NotDrawn, Press
+from dashboard.press import CHARTS, PAGES, NotDrawn, Press
 from dashboard.text import plain
 from wording import Translator, forms, translator
 
@@ -36,39 +37,45 @@ _ONE_AT_A_TIME = Lock()
 
 
 def html(report: MonthlyReport, language: str) -> str:
-    """The report as one HTML page that can be mailed: all of it is inside, and every foreign text is escaped."""
+    """The report as one HTML page that can be mailed: all of it is inside, and every foreign text is escaped.
+
+    Raises NotDrawn.
+    """
     words = translator(language)
-    return (
-        _templates()
-        .get_template("monthly.html")
-        .render(
-            report=report,
-            language=language,
-            month=month_of(report.period, language),
-            verdict=verdict(report, language),
-            _=words,
-            number=partial(forms.number, language),
-            share=lambda rate: forms.share(language, rate.passed, rate.messages),
-            day=partial(forms.day, language),
-            moment=forms.moment,
-            standing=partial(standing, language=language),
-            condition=partial(condition, language=language),
-            stage=lambda found: words(STAGES[found]) if found else words("not known yet"),
-            assessment=lambda found, sender: words(VERDICTS["ours-fix" if sender in found.failing else sender.verdict]),
-            act=partial(act_words, language=language),
-            trend=partial(_trend, language=language),
+    with closing(Press(CHARTS)) as press:
+        return (
+            _templates()
+            .get_template("monthly.html")
+            .render(
+                report=report,
+                language=language,
+                month=month_of(report.period, language),
+                verdict=verdict(report, language),
+                _=words,
+                number=partial(forms.number, language),
+                share=lambda rate: forms.share(language, rate.passed, rate.messages),
+                day=partial(forms.day, language),
+                moment=forms.moment,
+                standing=partial(standing, language=language),
+                condition=partial(condition, language=language),
+                stage=lambda found: words(STAGES[found]) if found else words("not known yet"),
+                assessment=lambda found, sender: words(
+                    VERDICTS["ours-fix" if sender in found.failing else sender.verdict]
+                ),
+                act=partial(act_words, language=language),
+                trend=partial(_trend, press, language=language),
+            )
         )
-    )
 
 
 def pdf(report: MonthlyReport, language: str, press: Press | None = None) -> bytes:
-    """The same report as PDF/UA with its fonts inside, drawn by the press, or by one that ends with it.
+    """The same report as PDF/UA with its fonts inside, drawn by a press for pages, or by one that ends with it.
 
-    Takes about two seconds the first time, then half of one. Raises NoPango and NotDrawn.
+    Takes about three seconds the first time, then one. Raises NoPango and NotDrawn.
     """
     if press:
-        return press.pdf(html(report, language))
-    with _ONE_AT_A_TIME, closing(Press()) as own:
+        return press.draw(html(report, language))
+    with _ONE_AT_A_TIME, closing(Press(PAGES)) as own:
         return pdf(report, language, own)
 
 
@@ -78,9 +85,9 @@ def can_draw() -> bool:
 
     A process that says nothing says nothing about the machine either: what is wrong is told to who asks for a PDF.
     """
-    with closing(Press()) as own:
+    with closing(Press(PAGES)) as press:
         try:
-            own.pdf("<p>")
+            press.draw("<p>")
         except NoPango:
             return False
         except NotDrawn:
@@ -205,15 +212,20 @@ def act_words(act: Act, senders: Iterable[Sender], *, language: str) -> str:
     return _("Withdrawn: %(decision)s", decision=said) if act.withdrawn else said
 
 
-def _trend(found: DomainReport, *, language: str) -> Markup:
-    """The alignment chart of the screen as SVG. Its texts are our words and dates; vl-convert escapes them."""
-    spec = {
+def _trend(press: Press, found: DomainReport, *, language: str) -> Markup:
+    """The chart as SVG. Its texts are our words and dates; vl-convert escapes them."""
+    drawn = press.draw(json.dumps(trend(found, language)))
+    return Markup(drawn.decode())  # noqa: S704 the chart holds no foreign text
+
+
+def trend(found: DomainReport, language: str) -> charts.Spec:
+    """The alignment chart of the screen, in the size and the font of the page."""
+    return {
         **charts.alignment_by_day(found.days, language),
         "width": _CHART_WIDTH,
         "height": _CHART_HEIGHT,
         "config": {"font": FONTS, "axis": {"labelFontSize": 10}, "legend": {"labelFontSize": 10}},
     }
-    return Markup(vl_convert.vegalite_to_svg(spec))  # noqa: S704 the chart holds no foreign text
 
 
 @cache

@@ -1,7 +1,7 @@
-"""The process beside this one in which reports are drawn (`dashboard/paper.py`), replaced after some of them.
+"""A process beside this one that draws: charts (`dashboard/ink.py`) or pages (`dashboard/paper.py`).
 
-What draws them keeps memory that only the end of a process gives back, and may be killed for want of it: that costs
-the report that it was drawing, and the next one has a new process.
+Both engines keep memory that only the end of a process gives back: each has a process of its own, and not for long.
+One that dies, perhaps killed for want of memory, costs what it was drawing; the next drawing has a new process.
 """
 
 import signal
@@ -11,12 +11,11 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-# Each report leaves some 0.4 MB; a new process costs half a second of computing.
-REPORTS_OF_A_PROCESS = 20
+CHARTS, PAGES = "dashboard.ink", "dashboard.paper"
+# Each page leaves some 0.4 MB and each chart two; a new process costs half a second of computing.
+DRAWINGS_OF_A_PROCESS = 20
 # A report of 200 domains takes half a minute of computing.
 SECONDS = 600.0
-# Not `-m dashboard.paper`: its errors would be those of `__main__`, which this process cannot take in.
-_PROGRAM = "from dashboard.paper import main; main()"
 
 
 class NotDrawn(Exception):
@@ -27,7 +26,7 @@ class NotDrawn(Exception):
 class _Running:
     process: subprocess.Popen[bytes]
     connection: Connection
-    reports: int = 0
+    drawings: int = 0
 
     def end(self) -> None:
         self.process.kill()
@@ -40,9 +39,10 @@ class _Running:
 
 
 class Press:
-    """Draws pages one after the other, in a process that starts with the first. It has to be closed."""
+    """Draws one after the other with a program, in a process that starts with the first. It has to be closed."""
 
-    def __init__(self, *, seconds: float = SECONDS) -> None:
+    def __init__(self, program: str, *, seconds: float = SECONDS) -> None:
+        self._program = program
         self._seconds = seconds
         self._running: _Running | None = None
 
@@ -52,11 +52,11 @@ class Press:
         if running:
             running.end()
 
-    def pdf(self, page: str) -> bytes:
-        """`paper.pdf`. Raises NotDrawn and NoPango."""
-        self._running = running = self._running or _start()
+    def draw(self, wanted: str) -> bytes:
+        """What the program makes of it. Raises NotDrawn, and what the program raises."""
+        self._running = running = self._running or _start(self._program)
         try:
-            answer = self._answer(running, page)
+            answer = self._answer(running, wanted)
         except (EOFError, OSError):
             self._running = None
             raise NotDrawn(_death(running.ended())) from None
@@ -65,8 +65,8 @@ class Press:
             raise answer
         return answer
 
-    def _answer(self, running: _Running, page: str) -> bytes | Exception:
-        running.connection.send(page)
+    def _answer(self, running: _Running, wanted: str) -> bytes | Exception:
+        running.connection.send(wanted)
         if not running.connection.poll(self._seconds):
             self.close()
             raise NotDrawn("drawing the report did not end in time")
@@ -74,17 +74,19 @@ class Press:
         return answer
 
     def _count(self, running: _Running) -> None:
-        running.reports += 1
-        if running.reports >= REPORTS_OF_A_PROCESS:
+        running.drawings += 1
+        if running.drawings >= DRAWINGS_OF_A_PROCESS:
             self.close()
 
 
-def _start() -> _Running:
+def _start(program: str) -> _Running:
+    # Not `-m`: the errors of a program would be those of `__main__`, which this process cannot take in.
+    code = f"from {program} import main; main()"
     try:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             end = theirs.fileno()
-            process = subprocess.Popen([sys.executable, "-P", "-c", _PROGRAM, str(end)], pass_fds=[end])  # noqa: S603 - our own program
+            process = subprocess.Popen([sys.executable, "-P", "-c", code, str(end)], pass_fds=[end])  # noqa: S603 - our own program
             return _Running(process, Connection(ours.detach()))
     except OSError as error:
         raise NotDrawn(f"the process that draws reports cannot be started: {error.strerror}") from error

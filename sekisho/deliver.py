@@ -19,7 +19,7 @@ from analysis.export_tables import Style
 from analysis.frames import Period, Scope
 from dashboard import monthly
 from dashboard.paper import NoPango
-from dashboard.press import NotDrawn, Press
+from dashboard.press import PAGES, NotDrawn, Press
 from ingest.session import tables_of
 from knowledge.tables import Tables
 from sekisho import smtp
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What one run delivers with: the store, the settings, the knowledge tables, what draws, and the time."""
+    """What one run delivers with: the store, the settings, the knowledge tables, what draws pages, and the time."""
 
     engine: Engine
     chosen: Settings
@@ -72,7 +72,7 @@ def deliver(chosen: Settings, *, now: int, advance: Callable[[int, int], None] =
             _put_down(connection, chosen, now=now)
         with engine.connect() as connection:
             waiting = deliveries.deliveries(connection, state=DUE)
-        with closing(Press()) as press:
+        with closing(Press(PAGES)) as press:
             outcomes = _each(Means(engine, chosen, tables, press, now), waiting, advance)
     finally:
         engine.dispose()

@@ -1,18 +1,22 @@
 """The download of a whole set: for the scope that its session has at the click, and audited."""
 
 import io
+import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from screen_store import end, fill_store, token_of
 from servers_screens import OpenScreen
 from store_builder import ask
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
 from analysis.frames import Period
 from dashboard import answers_export, known, monthly, session
+from dashboard.press import NotDrawn
 from store.schema import audit
 
 TODAY = 20_781
@@ -137,3 +141,34 @@ def test_without_pango_the_page_says_so_and_offers_no_broken_download(
 
     assert said in app.warning[0].value
     assert [button.label for button in app.get("download_button")] == [sets]
+
+
+@pytest.mark.requires_paper
+def test_a_pdf_that_is_not_drawn_is_noted_and_the_next_page_says_what_to_do(
+    sqlite_url: str, open_screen: OpenScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the process that draws cannot start. Streamlit keeps what a click calls away from a test: it is caught."""
+    clicks: list[Callable[[], bytes]] = []
+    add = MediaFileManager.add_deferred
+
+    def caught(self: MediaFileManager, data_callable: Callable[[], bytes], *rest: Any, **named: Any) -> str:
+        clicks.append(data_callable)
+        return add(self, data_callable, *rest, **named)
+
+    monkeypatch.setattr(MediaFileManager, "add_deferred", caught)
+    fill_store(sqlite_url, TODAY)
+    app = open_screen(sqlite_url, "sakura")
+    working = sys.executable
+
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(NotDrawn):
+        clicks[-1]()
+    monkeypatch.setattr(sys, "executable", working)
+    app.run()
+
+    assert "先ほど、月次レポートを作成できませんでした。数分待って" in app.warning[0].value
+    assert len(app.get("download_button")) == 2
+    assert taken(sqlite_url) == []
+    assert clicks[-1]().startswith(b"%PDF-")
+    assert not app.run().warning
+    assert taken(sqlite_url) == [("sakura", "export", "dmarc_sakura_2026-10-01_2026-10-31_report.pdf")]

@@ -1,7 +1,10 @@
 """The monthly report on paper: what it says first, that nothing is fetched, and that its text can be copied."""
 
 import io
+import json
+import re
 import subprocess
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +16,8 @@ from store_builder import ask, fill, line, report
 from analysis import report as report_analysis
 from analysis.frames import Period, Scope
 from analysis.report import MonthlyReport
-from dashboard import monthly
+from dashboard import charts, monthly
+from dashboard.press import CHARTS, Press
 from knowledge.tables import load_tables
 
 OCTOBER = Period(20_727, 20_757)  # 2026-10-01 to 2026-10-31
@@ -83,6 +87,25 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.addresses += [str(value) for name, value in attrs if name in ("src", "href", "xlink:href", "action")]
+
+
+def test_the_trend_is_the_chart_of_the_screen_drawn_as_svg(sqlite_url: str) -> None:
+    found = shop(sqlite_url)
+    (domain,) = found.domains
+
+    page = monthly.html(found, "ja")
+    spec, screen = monthly.trend(domain, "ja"), charts.alignment_by_day(domain.days, "ja")
+
+    with closing(Press(CHARTS)) as press:
+        drawn = press.draw(json.dumps(spec)).decode()
+    assert page.count("<svg ") == 1
+    assert f'<div class="chart">{drawn}</div>' in page
+    assert {name: spec[name] for name in ("data", "mark", "encoding")} == {
+        name: screen[name] for name in ("data", "mark", "encoding")
+    }
+    bars = re.findall(r'<path aria-label="[^"]*" role="graphics-symbol" aria-roledescription="bar" [^>]*>', page)
+    assert len(bars) == 2 * 31  # what passed and what did not, on each day
+    assert sum('fill="#0b5cad"' in bar for bar in bars) == 31
 
 
 def test_a_month_without_reports_says_so_and_why_that_may_be(sqlite_url: str) -> None:

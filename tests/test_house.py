@@ -42,6 +42,8 @@ PLACES = {
     "imapclient": ("ingest/imap_client.py", "ingest/mailbox.py", "ingest/mailbox_filing.py"),
     "sqlalchemy": ("store/", "analysis/", "ingest/", "sekisho/"),
     "alembic": ("store/",),
+    "vl_convert": ("dashboard/ink.py",),
+    "weasyprint": ("dashboard/paper.py",),
 }
 
 

@@ -202,6 +202,25 @@ def test_a_process_that_dies_while_drawing_leaves_its_report_due_and_the_night_g
     assert drawing() == []
 
 
+@pytest.mark.requires_paper
+def test_a_process_that_dies_over_a_chart_leaves_its_report_due_too(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stand-in ends as one that the kernel kills for want of memory."""
+    fill_two(store_url)
+    options = chosen(store_url, folder=str(tmp_path / "out"), report=True)
+    (tmp_path / "vl_convert.py").write_text("import os; os.kill(os.getpid(), 9)\n")
+
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    first = deliver(options, now=THIRD)
+    monkeypatch.delenv("PYTHONPATH")
+    second = deliver(options, now=THIRD + DAY_SECONDS)
+
+    said = "2026-10 report: the process that draws reports was killed, perhaps because memory ran out"
+    assert first == Outcome(done=2, due=2, problems=(f"Sakura {said}", f"Tanaka {said}"))
+    assert second == Outcome(done=2)
+
+
 def test_months_that_were_missed_are_made_up_for_but_none_from_before_the_first(store_url: str, tmp_path: Path) -> None:
     fill_two(store_url)
     options = chosen(store_url, folder=str(tmp_path))
