@@ -69,8 +69,11 @@ class Deliveries:
         self.mails.update(batch)
 
 
-def kill_at_random(account: Account, url: str, *, kills: int, seconds: float, chance: random.Random) -> Tally:
-    """Kill `kills` runs, or as many as `seconds` allow, each at a moment of its life that chance picks.
+def kill_at_random(
+    account: Account, url: str, *, kills: int, seconds: float, chance: random.Random, between_at_least: int = 0
+) -> Tally:
+    """Kill `kills` runs, or as many as `seconds` allow, each at a moment of its life that chance picks; more of them
+    until `between_at_least` fell between a commit and the end of its moves.
 
     Half of the moments are anywhere in a run, half in its last third, where it commits and moves.
     """
@@ -79,7 +82,7 @@ def kill_at_random(account: Account, url: str, *, kills: int, seconds: float, ch
     done = finished = between = 0
     with ForkedRuns() as runs:
         lasts = _life(deliveries, runs, url)
-        while done < kills and time.monotonic() - started < seconds:
+        while (done < kills or between < between_at_least) and time.monotonic() - started < seconds:
             runs.start(url, account.port, account.user)
             time.sleep(chance.uniform(chance.choice((0, lasts * 2 / 3)), lasts))
             if runs.kill():

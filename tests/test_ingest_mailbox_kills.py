@@ -1,4 +1,4 @@
-"""Two hundred runs killed at random. `benchmarks/kill.py` does the same a thousand times, and on Cyrus too."""
+"""At least two hundred runs killed at random. `benchmarks/kill.py` does the same a thousand times, and on Cyrus too."""
 
 import random
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from servers_dovecot import Dovecot, contents, deliver
 
 pytestmark = [pytest.mark.requires_dovecot, pytest.mark.slow]
 
-KILLS = 200
+KILLS, BETWEEN = 200, 11
 
 
 def test_runs_that_are_killed_at_random_lose_nothing_and_count_nothing_twice(dovecot: Dovecot, sqlite_url: str) -> None:
@@ -22,10 +22,11 @@ def test_runs_that_are_killed_at_random_lose_nothing_and_count_nothing_twice(dov
 
     account = Account("Dovecot", dovecot.port, user, deliver_all, partial(contents, dovecot, user))
 
-    tally = kill_at_random(account, sqlite_url, kills=KILLS, seconds=900, chance=random.Random(4))
+    chance = random.Random(4)
+    tally = kill_at_random(account, sqlite_url, kills=KILLS, seconds=900, chance=chance, between_at_least=BETWEEN)
 
-    assert tally.kills == KILLS
-    assert tally.between_commit_and_move > 10
+    assert tally.kills >= KILLS
+    assert tally.between_commit_and_move >= BETWEEN
     assert tally.finished_runs > 5
     mistakes = (tally.moved_not_stored, tally.lost, tally.copied, tally.not_stored, tally.counted_wrong)
     assert mistakes == (0, 0, 0, 0, 0)

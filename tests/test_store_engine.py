@@ -188,10 +188,13 @@ def test_a_reader_sees_one_state_while_a_writer_commits(store_url: str) -> None:
 
 def test_readers_never_meet_a_locked_store(store_url: str) -> None:
     writer, reader = open_store(store_url), open_reader(store_url)
-    done = threading.Event()
+    done, met = threading.Event(), threading.Event()
 
     def write() -> None:
-        for _ in range(150):
+        """At least 150 changes, and more while the reader has not met enough of them."""
+        for turn in range(20_000):
+            if turn >= 150 and met.is_set():
+                break
             with writing(writer) as connection:
                 connection.exec_driver_sql("UPDATE generation SET number = number + 1")
         done.set()
@@ -202,6 +205,8 @@ def test_readers_never_meet_a_locked_store(store_url: str) -> None:
     while not done.is_set():
         with reader.connect() as connection:
             seen.append(connection.exec_driver_sql("SELECT number FROM generation").scalar())
+        if len(set(seen)) > 5:
+            met.set()
     thread.join()
     writer.dispose()
     reader.dispose()

@@ -92,9 +92,9 @@ def test_only_all_is_shown_as_all_and_only_nothing_as_nothing(passed: int, messa
 
 
 def test_the_counts_in_a_sentence_are_written_like_those_beside_it() -> None:
-    values = (("passed", 2322), ("days", 30), ("names", "1234"))
+    values = (("passed", 2322), ("days", 30), ("names", "1234"), ("nameless", True))
 
-    assert forms.counted("ja", values) == {"passed": "2,322", "days": "30", "names": "1234"}
+    assert forms.counted("ja", values) == {"passed": "2,322", "days": "30", "names": "1234", "nameless": "True"}
 
 
 def test_days_and_ages_read_as_people_write_them() -> None:

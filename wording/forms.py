@@ -36,7 +36,7 @@ def number(language: str, value: int) -> str:
 
 def counted(language: str, values: Iterable[tuple[str, int | str]]) -> dict[str, str]:
     """What fills the places of a sentence whose numbers are counts: those as `number` writes them."""
-    return {name: number(language, value) if isinstance(value, int) else value for name, value in values}
+    return {name: number(language, value) if type(value) is int else str(value) for name, value in values}
 
 
 def held_percent(part: int, whole: int) -> float | None:
