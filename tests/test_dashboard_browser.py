@@ -1,6 +1,7 @@
 """The real server in a real Chromium: the numbers, the clicks, the way in and out, and nothing from elsewhere."""
 
 import re
+import time
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,8 @@ from store_builder import ask
 from analysis import domain as domain_analysis
 from analysis.domain import DomainPage
 from analysis.frames import Period, Scope
+from store.office import assign_domain
+from store.opened import OpenStore
 
 pytestmark = pytest.mark.requires_chromium
 EVERYTHING = Scope(None)
@@ -194,6 +197,46 @@ def test_a_customer_reaches_nothing_of_another(page: Page, dashboard: Dashboard)
     assert listed == ["shop.example.jp", "quiet.example.jp"]
     assert page.get_by_test_id("stDataFrame").count() == 0
     assert "Tanaka" not in page.content()
+
+
+def own(dashboard: Dashboard, name: str, customer: str | None) -> None:
+    """Give the domain to a customer, or to nobody."""
+    store = OpenStore(dashboard.database)
+    store.write(lambda connection: assign_domain(connection, name, customer, now=int(time.time())))
+    store.close()
+
+
+def test_a_section_of_a_domain_that_was_taken_away_shows_nothing_of_it(page: Page, dashboard: Dashboard) -> None:
+    """A click on a section does not draw the page anew, and yet asks once more whose domain it is."""
+    log_in(page, dashboard.url, "sakura")
+    page.goto(f"{dashboard.url}/domain?domain=quiet.example.jp")
+    sections = page.get_by_test_id("stButtonGroup").first
+    expect(sections).to_be_visible()
+    own(dashboard, "quiet.example.jp", None)
+
+    try:
+        sections.get_by_text("送信元").click()
+        expect(page.get_by_text("該当するドメインはありません")).to_be_visible()
+        expect(page.get_by_role("heading", name="quiet.example.jp")).to_have_count(0)
+    finally:
+        own(dashboard, "quiet.example.jp", "Sakura")
+
+
+def test_a_section_is_not_drawn_for_a_session_that_has_ended(profile: BrowserContext, dashboard: Dashboard) -> None:
+    first, second = profile.new_page(), profile.new_page()
+    log_in(first, dashboard.url, "staff", PASSWORD)
+    first.goto(f"{dashboard.url}/domain?domain=shop.example.jp")
+    second.goto(dashboard.url)
+    idle(first)
+    idle(second)
+    second.get_by_test_id("stPopover").get_by_role("button").click()
+    second.get_by_text("Log out").click()
+    expect(second.get_by_text("You are logged out")).to_be_visible()
+
+    first.get_by_test_id("stButtonGroup").first.get_by_text("Reports").click()
+
+    expect(first.get_by_text("You are logged out")).to_be_visible()
+    expect(first.get_by_test_id("stDataFrame")).to_have_count(0)
 
 
 def test_a_report_opens_by_a_click_and_by_its_address(page: Page, dashboard: Dashboard) -> None:

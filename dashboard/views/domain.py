@@ -1,10 +1,11 @@
 """One domain: where it stands and what is known of it, then the section that the address names."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
-from dashboard import answers_domain, answers_export, domain_head, glossary, parts, session
+from dashboard import answers_domain, answers_export, domain_head, glossary, parts, redrawn, session
 from dashboard.domain_parts import Section
 from dashboard.session import Visit
 from dashboard.views import (
@@ -43,12 +44,17 @@ def render(visit: Visit) -> None:
         _show_unknown(visit)
         return
     domain_head.show(visit, head)
+    redrawn.alone(visit, partial(_show_section, name))
+    glossary.show(visit.language)
+
+
+def _show_section(name: str, visit: Visit) -> None:
+    _ = translator(visit.language)
     words = {key: _(section.word) for key, section in SECTIONS.items()}
     with st.container(horizontal=True):
         section = SECTIONS[parts.choose_one(_("Section"), words, usual=USUAL, key="tab")]
         period = parts.choose_period(visit) if section.of_period else parts.last_days(visit.today, 30)
     section.show(visit, name, period)
-    glossary.show(visit.language)
     answers_export.domain_button(visit, name, period, key="export_set")
 
 
