@@ -3,6 +3,7 @@
 Everything that names a sender is foreign text.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Literal
 
@@ -10,7 +11,7 @@ import streamlit as st
 
 from analysis.sender_board import repair_text
 from analysis.senders import Decided, Sender
-from dashboard import said, sender_changes
+from dashboard import parts, said, sender_changes
 from dashboard.said import Said
 from dashboard.sender_tables import DECISIONS, VERDICTS
 from dashboard.session import Visit
@@ -93,25 +94,23 @@ def show_contradiction(visit: Visit, sender: Sender) -> None:
         st.warning(md(sender.decision.contradiction.why(visit.language)), icon=":material/warning:")
 
 
-def show_repair(visit: Visit, sender: Sender) -> None:
-    """What to do, to copy, in the reader's language."""
-    if not sender.repairs:
-        return
-    _ = translator(visit.language)
-    st.markdown(strong(_("Repair, to copy")))
-    st.code(repair_text(sender.repairs, visit.language), language=None, wrap_lines=True)
+def choose_repair_language(visit: Visit, senders: Iterable[Sender]) -> str:
+    """The language of the texts to copy: the reader's until another is chosen; no choice where there is no text."""
+    if not any(sender.repairs for sender in senders):
+        return visit.language
+    label = translator(visit.language)("Language of the repair texts")
+    return parts.choose_one(label, _LANGUAGES, usual=visit.language, key="repair")
 
 
-def show_other_language(visit: Visit, sender: Sender) -> None:
-    """The same in the other language, to be opened."""
-    if not sender.repairs:
-        return
-    _ = translator(visit.language)
-    other = "en" if visit.language == "ja" else "ja"
-    words = _("Repair in %(language)s", language=_LANGUAGES[other])
-    opened = st.popover(words, icon=":material/translate:", key=f"repair_{key_of(sender.key)}", on_change="rerun")
-    if opened.open:
-        opened.code(repair_text(sender.repairs, other), language=None, wrap_lines=True)
+def repair_title(visit: Visit, sender: Sender) -> list[str]:
+    """What stands above the text to copy (Markdown), where there is one."""
+    return [strong(translator(visit.language)("Repair, to copy"))] if sender.repairs else []
+
+
+def show_repair(sender: Sender, language: str) -> None:
+    """What to do, to copy."""
+    if sender.repairs:
+        st.code(repair_text(sender.repairs, language), language=None, wrap_lines=True)
 
 
 def show_decide(visit: Visit, domain: str, sender: Sender) -> None:

@@ -42,8 +42,9 @@ def show(visit: Visit, name: str, period: Period) -> None:
     _ = translator(visit.language)
     parts.figures([_figure(visit, found.group(each)) for each in (OK, FIX, FORWARDED, OTHERS)])
     domain_parts.show_counted(visit, period)
+    language = sender_parts.choose_repair_language(visit, (entry.sender for entry in found.entries))
     for group in found.groups:
-        _show_group(visit, found, group)
+        _show_group(visit, found, group, language)
     _show_table(visit, found)
 
 
@@ -58,7 +59,8 @@ def _figure(visit: Visit, group: Group) -> Figure:
     return Figure(_(sender_tables.CLASSES[group.id]), count(len(group.entries)), note)
 
 
-def _show_group(visit: Visit, found: Board, group: Group) -> None:
+def _show_group(visit: Visit, found: Board, group: Group, language: str) -> None:
+    """A class of senders; the texts to copy are in `language`."""
     if not group.entries:
         return
     _ = translator(visit.language)
@@ -67,7 +69,7 @@ def _show_group(visit: Visit, found: Board, group: Group) -> None:
     st.caption(_(ABOUT[group.id]))
     shown = st.session_state.get(_shown_key(found, group), FIRST[group.id])
     for entry in group.entries[:shown]:
-        _show_card(visit, found, entry)
+        _show_card(visit, found, entry, language)
     left = len(group.entries) - shown
     if left > 0:
         st.button(
@@ -90,17 +92,16 @@ def _show_more(key: str, count: int) -> None:
 # ---- One sender
 
 
-def _show_card(visit: Visit, found: Board, entry: Entry) -> None:
+def _show_card(visit: Visit, found: Board, entry: Entry, language: str) -> None:
     sender = entry.sender
     with st.container(border=True, gap="small", key=f"card_{sender_parts.key_of(sender.key)}"):
         with st.container(horizontal=True, gap="medium"):
             st.markdown(_words(visit, sender), width="stretch")
             _show_figures(visit, found, entry)
+        sender_parts.show_repair(sender, language)
         sender_parts.show_contradiction(visit, sender)
-        sender_parts.show_repair(visit, sender)
         with st.container(horizontal=True, vertical_alignment="center"):
             sender_parts.show_decide(visit, found.domain, sender)
-            sender_parts.show_other_language(visit, sender)
             _show_link(visit, found, sender)
 
 
@@ -109,7 +110,8 @@ def _words(visit: Visit, sender: Sender) -> str:
     _ = translator(visit.language)
     kind = f":gray-badge[{_(SENDER_KINDS.get(sender.kind, 'unknown'))}]"
     name = f"{strong(md(sender.name))} {sender_parts.verdict_badge(visit, sender.verdict)} {kind}"
-    return "\n\n".join((name, sender_parts.reason(visit, sender), sender_parts.small(_seen(visit, sender))))
+    seen = sender_parts.small(_seen(visit, sender))
+    return "\n\n".join((name, sender_parts.reason(visit, sender), seen, *sender_parts.repair_title(visit, sender)))
 
 
 def _show_link(visit: Visit, found: Board, sender: Sender) -> None:

@@ -134,10 +134,9 @@ def _show_assessment(visit: Visit, page: SenderPage) -> None:
         verdict = sender_parts.verdict_badge(visit, page.sender.verdict)
         st.markdown(f"{verdict}\n\n{sender_parts.reason(visit, page.sender)}")
         sender_parts.show_contradiction(visit, page.sender)
-        sender_parts.show_repair(visit, page.sender)
-        with st.container(horizontal=True):
-            sender_parts.show_decide(visit, page.domain, page.sender)
-            sender_parts.show_other_language(visit, page.sender)
+        language = sender_parts.choose_repair_language(visit, [page.sender])
+        sender_parts.show_repair(page.sender, language)
+        sender_parts.show_decide(visit, page.domain, page.sender)
 
 
 def _show_days(visit: Visit, page: SenderPage) -> None:
