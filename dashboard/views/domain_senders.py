@@ -18,7 +18,7 @@ from wording import forms, later, translator
 
 SENDER_VIEW = Path(__file__).parent / "sender.py"
 # So many senders of a class are drawn at first, and so many more at each click: each costs time at every click.
-FIRST, MORE = {FIX: 6, OTHERS: 6, OK: 4, FORWARDED: 2, BOUNCES: 0}, 20
+FIRST, MORE = {FIX: 4, OTHERS: 3, OK: 3, FORWARDED: 1, BOUNCES: 0}, 20
 ABOUT = {
     FIX: later("Mail of the customer that fails. Repair it before the next step, or it will be lost."),
     OTHERS: later(
