@@ -100,6 +100,12 @@ def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
     assert {name: wrong for name, wrong in bent.items() if wrong} == {}
 
 
+def test_a_part_of_a_page_runs_alone_only_where_session_and_scope_are_looked_up_again() -> None:
+    files = [file for file in (ROOT / "dashboard").rglob("*.py") if "fragment" in file.read_text(encoding="utf-8")]
+
+    assert [file.name for file in files] == ["redrawn.py"]
+
+
 @pytest.mark.parametrize("package", PLACES)
 def test_a_package_from_outside_is_imported_in_its_place_only(package: str) -> None:
     files = [name for room in ARROWS for name in rooms(room) if package in imported(name)]
