@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wording import later, text
+from wording import forms, later, text
 
 # Figures of a decision's contradiction: so many failing messages and no pass, or so many passes.
 CONTRADICTING_MESSAGES = 10
@@ -18,7 +18,7 @@ class Contradiction:
 
     def why(self, language: str) -> str:
         """The sentence in `language`, its figure filled in."""
-        return text(language, self.sentence, messages=self.messages)
+        return text(language, self.sentence, messages=forms.number(language, self.messages))
 
 
 NEVER_PASSES = later("Decided as the customer's, but none of its %(messages)s messages since then passed.")

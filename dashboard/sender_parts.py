@@ -98,13 +98,14 @@ def choose_repair_language(visit: Visit, senders: Iterable[Sender]) -> str:
     """The language of the texts to copy: the reader's until another is chosen; no choice where there is no text."""
     if not any(sender.repairs for sender in senders):
         return visit.language
-    label = translator(visit.language)("Language of the repair texts")
-    return parts.choose_one(label, _LANGUAGES, usual=visit.language, key="repair")
+    _ = translator(visit.language)
+    return parts.choose_one(_("Language of the repair texts"), _LANGUAGES, usual=visit.language, key="repair")
 
 
 def repair_title(visit: Visit, sender: Sender) -> list[str]:
     """What stands above the text to copy (Markdown), where there is one."""
-    return [strong(translator(visit.language)("Repair, to copy"))] if sender.repairs else []
+    _ = translator(visit.language)
+    return [strong(_("Repair, to copy"))] if sender.repairs else []
 
 
 def show_repair(sender: Sender, language: str) -> None:

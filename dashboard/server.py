@@ -10,7 +10,6 @@ import hashlib
 import ipaddress
 import logging
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
@@ -26,7 +25,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analysis.frames import Scope as Domains
-from dashboard import answers_queue, login, session, workshop
+from dashboard import answers_queue, listening, login, session, workshop
 from dashboard.theme import server_options
 from knowledge.rows import TablesError
 from settings import Dashboard
@@ -42,23 +41,20 @@ _LARGEST_FORM_BYTES = 8192
 _OWN_HOSTS = ["localhost", "127.0.0.1", "::1"]
 
 
-class PortTaken(Exception):
-    """The port of the settings cannot be listened on; the message says what to do."""
-
-
 class NoAccount(Exception):
     """Serving beyond this machine was asked for while nobody has an account."""
 
 
 def serve(dashboard: Dashboard) -> None:
-    """Serve until stopped. Raises NoAccount before listening beyond this machine without an account, and PortTaken."""
+    """Serve until stopped. Raises NoAccount before listening beyond this machine without an account, and
+    `listening.PortTaken`."""
     require_accounts(dashboard)
-    require_port(dashboard)
     upload_bytes = session.settings_in_use().limits.message_bytes
     # Starlette would put what is longer than this into a temporary file; an upload is kept in memory.
     MultiPartParser.spool_max_size = upload_bytes + _LARGEST_FORM_BYTES
     hosts, origins = allowed_hosts(dashboard), _origins(dashboard)
-    build_app(dashboard).run(config=server_options(dashboard, hosts, origins, upload_bytes=upload_bytes))
+    options = server_options(dashboard, hosts, origins, upload_bytes=upload_bytes)
+    listening.run(build_app(dashboard), options, dashboard)
 
 
 def require_accounts(dashboard: Dashboard) -> None:
@@ -68,18 +64,6 @@ def require_accounts(dashboard: Dashboard) -> None:
             f"refusing to listen on {dashboard.address}: the store has no account, so nobody could log in; "
             "make one with `sekisho user add NAME --role operator`"
         )
-
-
-def require_port(dashboard: Dashboard) -> None:
-    """Raise PortTaken when another program listens there, which Streamlit would only log."""
-    family = socket.AF_INET6 if ":" in dashboard.address else socket.AF_INET
-    try:
-        socket.create_server((dashboard.address, dashboard.port), family=family).close()
-    except OSError as error:
-        raise PortTaken(
-            f"port {dashboard.port} on {dashboard.address} is taken or not yours ({error.strerror}): stop the other "
-            "program, or set [dashboard] port"
-        ) from None
 
 
 def is_loopback(address: str) -> bool:

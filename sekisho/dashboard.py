@@ -13,7 +13,7 @@ def dashboard() -> None:
 
     Example: sekisho dashboard
     """
-    from dashboard import doors, server, session
+    from dashboard import doors, listening, server, session
     from sekisho.doors import Programs
 
     doors.open_with(Programs())
@@ -22,6 +22,6 @@ def dashboard() -> None:
     except server.NoAccount as error:
         typer.echo(f"sekisho: {error}", err=True)
         raise typer.Exit(USAGE) from None
-    except server.PortTaken as error:
+    except listening.PortTaken as error:
         typer.echo(f"sekisho: {error}", err=True)
         raise typer.Exit(FAILED) from None

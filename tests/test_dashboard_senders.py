@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from screen_store import HOSTILE, add_people, end, fill_store
-from screen_words import cards
+from screen_words import cards, reader, unfold
 from servers_screens import NOW, TODAY, OpenScreen
 from sqlalchemy import select
 from store_builder import ask, fill, line, report
@@ -19,7 +19,9 @@ from dashboard.session import Visit
 from dashboard.text import md
 from dashboard.views import domain_senders
 from knowledge.tables import load_tables
+from store import decisions as decisions_store
 from store import office, trail
+from store.actor import Actor
 from store.engine import open_store, writing
 from store.schema import sender_decision
 
@@ -92,6 +94,7 @@ def test_the_four_classes_say_how_many_and_each_sender_says_why(
     filled: str, open_screen: OpenScreen, name: str, classes: list[str], why: str
 ) -> None:
     app = open_screen(filled, name, "domain", domain=SHOP, tab="senders")
+    unfold(app, "class_ok")
 
     assert [figures(app)[each] for each in classes] == ["1", "0", "0", "2"]
     assert why in words(app)
@@ -115,6 +118,29 @@ def test_the_table_and_its_file_hold_every_sender(filled: str, open_screen: Open
     assert table is not None
     assert table.frame["sender"].tolist() == frame["sender"].tolist()
     assert domain_senders._file_table(SHOP, WEEK, "en", Scope((99,))) is None
+
+
+def test_senders_that_ask_for_nobody_are_folded_where_others_ask(filled: str, open_screen: OpenScreen) -> None:
+    app = open_screen(filled, "staff", "domain", domain=SHOP, tab="senders")
+    folded = "<b>1,104</b>" in drawn(app)
+
+    unfold(app, "class_ok")
+
+    assert "Own, set up well (1)" in {each.label for each in app.expander}
+    assert (folded, "<b>1,104</b>" in drawn(app)) == (False, True)
+
+
+def test_a_folded_class_is_open_where_the_mail_speaks_against_a_decision(filled: str, open_screen: OpenScreen) -> None:
+    decided = Actor("staff", NOW - 60 * 86_400)
+    engine = open_store(filled)
+    with writing(engine) as connection:
+        domain = office.domain_id_of(connection, SHOP)
+        decisions_store.decide(connection, domain, OWN, "forwarder", note="so he said", evidence={}, actor=decided)
+    engine.dispose()
+
+    app = open_screen(filled, "staff", "domain", domain=SHOP, tab="senders")
+
+    assert "Decided as a forwarder, but since then SPF passed aligned for 1,104 messages" in reader(words(app))
 
 
 def test_many_senders_show_the_largest_first_and_the_rest_at_a_click(sqlite_url: str, open_screen: OpenScreen) -> None:
@@ -161,6 +187,7 @@ def test_a_decision_can_be_withdrawn(filled: str, open_screen: OpenScreen) -> No
     app = open_screen(filled, "operator", "domain", domain=SHOP, tab="senders")
     assert f"withdraw_{key_of(CLOUD)}" not in {button.key for button in app.button}
     press(app, "forwarder", CLOUD, "a school's alumni addresses")
+    unfold(app, "class_forwarded")
 
     press(app, "withdraw", CLOUD, "")
 
@@ -196,6 +223,7 @@ def test_a_customer_sees_a_decision_without_its_note(filled: str, open_screen: O
     press(open_screen(filled, "staff", "domain", domain=SHOP, tab="senders"), "ours", CLOUD, "overheard at lunch")
 
     app = open_screen(filled, "sakura", "domain", domain=SHOP, tab="senders")
+    unfold(app, "class_ok")
 
     assert "お客様の正規の送信元" in words(app)
     assert "overheard" not in words(app)

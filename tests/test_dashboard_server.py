@@ -1,5 +1,6 @@
 """The server itself: nothing passes without a session, every answer has its headers, logins are careful."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from servers_chromium import COMMAND, Dashboard, environment_of, serving
 from store_builder import ask as ask_store
 from web_client import ask, cookie_of, post_login
 
-from dashboard import server, theme
+from dashboard import listening, server, theme
 from settings import Dashboard as Address
 from store.accounts import account_of
 from store.migrate import upgrade
@@ -238,6 +239,17 @@ def test_another_address_is_refused_while_nobody_could_log_in(tmp_path: Path) ->
 
     assert done.returncode == 2
     assert "refusing to listen on 0.0.0.0: the store has no account" in done.stderr
+
+
+def test_what_the_server_says_is_sent_at_once() -> None:
+    """With the system's usual setting the second message of every click waits for the browser to confirm the first."""
+    address = Address(port=free_port())
+    with (
+        listening.listener(address) as listener,
+        socket.create_connection((address.address, address.port)),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(

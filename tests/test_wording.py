@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,8 @@ def test_every_sentence_of_the_code_is_translated_and_compiled() -> None:
 def test_no_sentence_stands_within_an_f_string_where_the_collector_does_not_see_it() -> None:
     """Without an entry in the catalogue a Japanese page would show English, and no other test would say so."""
     unseen = [
-        f"{file.relative_to(ROOT)}:{call.lineno}"
-        for room in ROOMS
-        for file in (ROOT / room).rglob("*.py")
-        for outer in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        f"{where}:{call.lineno}"
+        for where, outer in nodes_of_the_code()
         if isinstance(outer, ast.JoinedStr)
         for call in ast.walk(outer)
         if isinstance(call, ast.Call) and is_look_up(call) and any(isinstance(each, ast.Constant) for each in call.args)
@@ -44,6 +43,24 @@ def test_no_sentence_stands_within_an_f_string_where_the_collector_does_not_see_
 
 def is_look_up(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Name) and call.func.id in {"_", "later", "text"}
+
+
+def test_a_sentence_is_asked_of_a_translator_called_underscore_which_the_collector_knows() -> None:
+    unseen = [
+        f"{where}:{call.lineno}"
+        for where, call in nodes_of_the_code()
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Call)
+        if any(isinstance(each, ast.Constant) and each.value for each in call.args)
+    ]
+
+    assert unseen == []
+
+
+def nodes_of_the_code() -> Iterator[tuple[Path, ast.AST]]:
+    for room in ROOMS:
+        for file in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                yield file.relative_to(ROOT), node
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

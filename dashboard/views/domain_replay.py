@@ -154,8 +154,9 @@ def _figures(visit: Visit, found: Replay) -> list[Figure]:
 def _period(visit: Visit, found: Replay) -> str:
     if found.period is None:
         return ""
+    _ = translator(visit.language)
     first, last = (forms.day(visit.language, day) for day in (found.period.first_day, found.period.last_day))
-    return translator(visit.language)("%(first)s – %(last)s", first=first, last=last)
+    return _("%(first)s – %(last)s", first=first, last=last)
 
 
 def _range(visit: Visit, certain: int, possible: int) -> str:

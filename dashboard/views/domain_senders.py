@@ -17,8 +17,9 @@ from dashboard.text import md, strong
 from wording import forms, later, translator
 
 SENDER_VIEW = Path(__file__).parent / "sender.py"
+ASKING = (FIX, OTHERS)
 # So many senders of a class are drawn at first, and so many more at each click: each costs time at every click.
-FIRST, MORE = {FIX: 4, OTHERS: 3, OK: 3, FORWARDED: 1, BOUNCES: 0}, 20
+FIRST, MORE = 3, 20
 ABOUT = {
     FIX: later("Mail of the customer that fails. Repair it before the next step, or it will be lost."),
     OTHERS: later(
@@ -43,8 +44,13 @@ def show(visit: Visit, name: str, period: Period) -> None:
     parts.figures([_figure(visit, found.group(each)) for each in (OK, FIX, FORWARDED, OTHERS)])
     domain_parts.show_counted(visit, period)
     language = sender_parts.choose_repair_language(visit, (entry.sender for entry in found.entries))
-    for group in found.groups:
-        _show_group(visit, found, group, language)
+    filled = [group for group in found.groups if group.entries]
+    for group in filled:
+        # What asks for nobody is folded, where there is something that does.
+        if group.id in ASKING or group is filled[0]:
+            _show_class(visit, found, group, language)
+        else:
+            _show_folded(visit, found, group, language)
     _show_table(visit, found)
 
 
@@ -59,15 +65,30 @@ def _figure(visit: Visit, group: Group) -> Figure:
     return Figure(_(sender_tables.CLASSES[group.id]), count(len(group.entries)), note)
 
 
-def _show_group(visit: Visit, found: Board, group: Group, language: str) -> None:
-    """A class of senders; the texts to copy are in `language`."""
-    if not group.entries:
-        return
+def _show_class(visit: Visit, found: Board, group: Group, language: str) -> None:
+    """A class of senders under its heading; the texts to copy are in `language`."""
+    st.subheader(_heading(visit, group), anchor=False)
+    _show_cards(visit, found, group, language)
+
+
+def _show_folded(visit: Visit, found: Board, group: Group, language: str) -> None:
+    """A class of senders that is drawn where it is opened; at first where the mail speaks against a decision."""
+    doubted = any(entry.sender.decision and entry.sender.decision.contradiction for entry in group.entries)
+    folded = st.expander(_heading(visit, group), expanded=doubted, key=f"class_{group.id}", on_change="rerun")
+    if folded.open:
+        with folded:
+            _show_cards(visit, found, group, language)
+
+
+def _heading(visit: Visit, group: Group) -> str:
+    word = translator(visit.language)(sender_tables.CLASSES[group.id])
+    return f"{word} ({forms.number(visit.language, len(group.entries))})"
+
+
+def _show_cards(visit: Visit, found: Board, group: Group, language: str) -> None:
     _ = translator(visit.language)
-    total = forms.number(visit.language, len(group.entries))
-    st.subheader(f"{_(sender_tables.CLASSES[group.id])} ({total})", anchor=False)
     st.caption(_(ABOUT[group.id]))
-    shown = st.session_state.get(_shown_key(found, group), FIRST[group.id])
+    shown = st.session_state.get(_shown_key(found, group), FIRST)
     for entry in group.entries[:shown]:
         _show_card(visit, found, entry, language)
     left = len(group.entries) - shown
@@ -95,14 +116,14 @@ def _show_more(key: str, count: int) -> None:
 def _show_card(visit: Visit, found: Board, entry: Entry, language: str) -> None:
     sender = entry.sender
     with st.container(border=True, gap="small", key=f"card_{sender_parts.key_of(sender.key)}"):
+        # Both buttons stand here, too: a row of their own would be felt at every click.
         with st.container(horizontal=True, gap="medium"):
             st.markdown(_words(visit, sender), width="stretch")
             _show_figures(visit, found, entry)
-        sender_parts.show_repair(sender, language)
-        sender_parts.show_contradiction(visit, sender)
-        with st.container(horizontal=True, vertical_alignment="center"):
             sender_parts.show_decide(visit, found.domain, sender)
             _show_link(visit, found, sender)
+        sender_parts.show_repair(sender, language)
+        sender_parts.show_contradiction(visit, sender)
 
 
 def _words(visit: Visit, sender: Sender) -> str:
