@@ -50,7 +50,9 @@ _SENDER = """
 .sekisho-sender b { display: block; font-size: 1.5rem; font-weight: 400; line-height: 1.4; }
 .sekisho-sender img { display: block; width: 100%; height: 44px; margin-top: .25rem; }
 .sekisho-sender small { display: block; font-size: .82rem; opacity: .78; }
-@media (min-width: 900px) { [data-testid=stHorizontalBlock]:has(> div .sekisho-sender) { flex-wrap: nowrap; } }
+@media (min-width: 1200px) { [data-testid=stHorizontalBlock]:has(> div .sekisho-sender) { flex-wrap: nowrap; } }
+@media (max-width: 1199px) {
+  [data-testid=stHorizontalBlock]:has(> div .sekisho-sender) > :first-child { flex-basis: 100%; } }
 </style>
 """
 

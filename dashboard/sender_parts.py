@@ -15,7 +15,7 @@ from dashboard import parts, said, sender_changes
 from dashboard.said import Said
 from dashboard.sender_tables import DECISIONS, VERDICTS
 from dashboard.session import Visit
-from dashboard.text import md, strong
+from dashboard.text import md
 from store.decisions import NOTE_LENGTH
 from store.office import OfficeError
 from wording import forms, later, translator
@@ -99,13 +99,7 @@ def choose_repair_language(visit: Visit, senders: Iterable[Sender]) -> str:
     if not any(sender.repairs for sender in senders):
         return visit.language
     _ = translator(visit.language)
-    return parts.choose_one(_("Language of the repair texts"), _LANGUAGES, usual=visit.language, key="repair")
-
-
-def repair_title(visit: Visit, sender: Sender) -> list[str]:
-    """What stands above the text to copy (Markdown), where there is one."""
-    _ = translator(visit.language)
-    return [strong(_("Repair, to copy"))] if sender.repairs else []
+    return parts.choose_one(_("Language of the repairs to copy"), _LANGUAGES, usual=visit.language, key="repair")
 
 
 def show_repair(sender: Sender, language: str) -> None:

@@ -5,6 +5,7 @@ Days are UTC days since 1970-01-01, times are epoch seconds; nothing here conver
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
@@ -29,6 +30,8 @@ def last_day(end_at: int) -> int:
     return (end_at - 1) // 86_400
 
 
+# A page writes hundreds of numbers and days, and mostly those of the click before.
+@lru_cache(maxsize=8192)
 def number(language: str, value: int) -> str:
     """`1204` as `1,204`."""
     return format_decimal(value, locale=language)
@@ -53,6 +56,7 @@ def share(language: str, part: int, whole: int) -> str:
     return "—" if held is None else format_percent(held / 100, "#,##0.0%", locale=language)
 
 
+@lru_cache(maxsize=4096)
 def day(language: str, value: int) -> str:
     """A UTC day as `2026/11/24` or `Nov 24, 2026`."""
     return format_date(as_date(value), "medium", locale=language)

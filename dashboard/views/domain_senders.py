@@ -132,7 +132,7 @@ def _words(visit: Visit, sender: Sender) -> str:
     kind = f":gray-badge[{_(SENDER_KINDS.get(sender.kind, 'unknown'))}]"
     name = f"{strong(md(sender.name))} {sender_parts.verdict_badge(visit, sender.verdict)} {kind}"
     seen = sender_parts.small(_seen(visit, sender))
-    return "\n\n".join((name, sender_parts.reason(visit, sender), seen, *sender_parts.repair_title(visit, sender)))
+    return "\n\n".join((name, sender_parts.reason(visit, sender), seen))
 
 
 def _show_link(visit: Visit, found: Board, sender: Sender) -> None:
