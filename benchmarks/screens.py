@@ -106,7 +106,7 @@ page, port, prompt = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 options = {"server.address": "127.0.0.1", "server.port": port, "server.headless": True,
     "server.fileWatcherType": "none", "browser.gatherUsageStats": False, "runner.postScriptGC": False}
 app = streamlit.App(page)
-listening.run(app, options, Dashboard(port=port)) if prompt else app.run(config=options)
+listening.run(app, options, Dashboard(port=port), print) if prompt else app.run(config=options)
 """
 
 

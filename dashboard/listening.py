@@ -1,6 +1,8 @@
 """The socket that the dashboard listens on, and the web server behind it."""
 
+import ipaddress
 import socket
+from collections.abc import Callable
 
 import streamlit
 import uvicorn
@@ -16,13 +18,14 @@ class PortTaken(Exception):
     """The port of the settings cannot be listened on; the message says what to do."""
 
 
-def run(app: streamlit.App, options: dict[str, object], dashboard: Dashboard) -> None:
-    """Serve `app` with Streamlit's `options` until stopped. Raises PortTaken.
+def run(app: streamlit.App, options: dict[str, object], dashboard: Dashboard, opened: Callable[[str], None]) -> None:
+    """Serve `app` with Streamlit's `options` until stopped; tell `opened` its address once. Raises PortTaken.
 
     Streamlit's own `App.run` opens a socket on which small messages wait for each other: see `listener`.
     """
     load_config_options(options)
     with listener(dashboard) as listening:
+        opened(address_of(dashboard))
         chosen = uvicorn.Config(
             app,
             host=dashboard.address,
@@ -38,6 +41,13 @@ def run(app: streamlit.App, options: dict[str, object], dashboard: Dashboard) ->
         server.run(sockets=[listening])
     if not server.started:
         raise SystemExit(3)  # its log says why
+
+
+def address_of(dashboard: Dashboard) -> str:
+    """Where a browser finds it: the public address, or that of this machine."""
+    everywhere = dashboard.address != "localhost" and ipaddress.ip_address(dashboard.address).is_unspecified
+    host = "localhost" if everywhere else dashboard.address
+    return dashboard.public_url or f"http://{f'[{host}]' if ':' in host else host}:{dashboard.port}"
 
 
 def listener(dashboard: Dashboard) -> socket.socket:

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -45,16 +45,18 @@ class NoAccount(Exception):
     """Serving beyond this machine was asked for while nobody has an account."""
 
 
-def serve(dashboard: Dashboard) -> None:
-    """Serve until stopped. Raises NoAccount before listening beyond this machine without an account, and
-    `listening.PortTaken`."""
+def serve(dashboard: Dashboard, opened: Callable[[str], None]) -> None:
+    """Serve until stopped; `opened` is told the address of the pages once it is listened on.
+
+    Raises NoAccount before listening beyond this machine without an account, and `listening.PortTaken`.
+    """
     require_accounts(dashboard)
     upload_bytes = session.settings_in_use().limits.message_bytes
     # Starlette would put what is longer than this into a temporary file; an upload is kept in memory.
     MultiPartParser.spool_max_size = upload_bytes + _LARGEST_FORM_BYTES
     hosts, origins = allowed_hosts(dashboard), _origins(dashboard)
     options = server_options(dashboard, hosts, origins, upload_bytes=upload_bytes)
-    listening.run(build_app(dashboard), options, dashboard)
+    listening.run(build_app(dashboard), options, dashboard, opened)
 
 
 def require_accounts(dashboard: Dashboard) -> None:

@@ -1,5 +1,7 @@
 """`sekisho dashboard`: serve the browser app."""
 
+import sys
+
 import typer
 
 from sekisho.main import FAILED, USAGE
@@ -18,10 +20,16 @@ def dashboard() -> None:
 
     doors.open_with(Programs())
     try:
-        server.serve(session.settings_in_use().dashboard)
+        server.serve(session.settings_in_use().dashboard, _say)
     except server.NoAccount as error:
         typer.echo(f"sekisho: {error}", err=True)
         raise typer.Exit(USAGE) from None
     except listening.PortTaken as error:
         typer.echo(f"sekisho: {error}", err=True)
         raise typer.Exit(FAILED) from None
+
+
+def _say(address: str) -> None:
+    """Where the pages are, at once also where the output is a log file."""
+    typer.echo(f"The dashboard is at {address} until Ctrl-C.")
+    sys.stdout.flush()

@@ -223,7 +223,9 @@ def test_a_server_without_a_store_and_without_an_account_says_what_to_do(tmp_pat
         nobody = ask(url, "/login", Accept_Language="en")
         add_people(database)
         ready = ask(url, "/login", Accept_Language="en")
+        said = (tmp_path / "log").read_text("utf-8")
 
+    assert f"The dashboard is at {url} until Ctrl-C." in said
     assert (missing.status, "sekisho db upgrade" in missing.body) == (503, True)
     assert (nobody.status, "sekisho user add" in nobody.body) == (503, True)
     assert (ready.status, 'type="password"' in ready.body) == (200, True)
@@ -250,6 +252,19 @@ def test_what_the_server_says_is_sent_at_once() -> None:
         listener.accept()[0] as accepted,
     ):
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize(
+    ("address", "public_url", "said"),
+    [
+        ("127.0.0.1", "", "http://127.0.0.1:8501"),
+        ("::1", "", "http://[::1]:8501"),
+        ("0.0.0.0", "", "http://localhost:8501"),
+        ("127.0.0.1", "https://dmarc.example.jp", "https://dmarc.example.jp"),
+    ],
+)
+def test_the_address_that_is_said_is_the_one_to_open(address: str, public_url: str, said: str) -> None:
+    assert listening.address_of(Address(address=address, public_url=public_url)) == said
 
 
 @pytest.mark.parametrize(
