@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_analysis_verdict import CASES
+from test_analysis_verdict import CASES, STRANGER, stream
 
 from analysis.sender_looks import Looks
 from analysis.stream_columns import Around, Streams, columns_of, rules_of
@@ -82,3 +83,22 @@ def test_addresses_are_judged_by_what_is_read_of_them(
     found = [RULES[place] for place in streams.rules().tolist()]
 
     assert found == [rule_of(stream) for stream in streams.of(np.arange(len(found)))]
+
+
+@pytest.mark.parametrize(
+    ("passed", "as_senders", "also"),
+    [(0, None, False), (0, 0, False), (0, 1, True), (1, 1, False), (1, 2, True), (0, 2, True)],
+)
+def test_an_address_also_passes_where_mail_of_it_passed_as_another_sender(
+    passed: int, as_senders: int | None, also: bool
+) -> None:
+    """`as_senders`: as how many senders it passed, this one among them; None: it was seen as this one alone."""
+    whole = stream(evidence=STRANGER)
+    look = (20, passed, 0, 0, 20, passed, 3, 3, 3, 3, *STRANGER)
+    around = Around({}, {}, {} if as_senders is None else {1: as_senders})
+    streams = Streams([whole], *np.array([[0], [1], [0]]), Looks(np.array([look], np.int64).T), around)
+
+    (one,) = streams.of(np.array([1]))
+
+    assert one.passes_as is also
+    assert (RULES[streams.rules()[1]].id == "also-passes") is also
