@@ -78,7 +78,8 @@ _PRINT = """
   [data-testid=stHeader], [data-testid=stToolbar], [data-testid=stPopover], [data-testid=stButtonGroup],
   [data-testid=stButton], [data-testid=stDownloadButton], [data-testid=stPageLink], [data-testid=stDateInput],
   [data-testid=stSelectbox], [data-testid=stTextInput], [data-testid=stForm], [data-testid=stStatusWidget],
-  [data-testid=stElementToolbar], [data-testid=stExpander]:has(> details:not([open])) { display: none !important; }
+  [data-testid=stElementToolbar], :not([class*=st-key-class_]) > [data-testid=stExpander]:has(> details:not([open])) {
+    display: none !important; }
   [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important; zoom: .7; }
   [data-testid=stVegaLiteChart], [data-testid=stDataFrame], [data-testid=stMarkdown] table, [data-testid=stAlert],
   .sekisho-ladder, [class*=st-key-card_], [data-testid=stHorizontalBlock] { break-inside: avoid; }

@@ -314,6 +314,17 @@ LAST_CHART_IS_WITHIN_THE_PAGE = """() => {
 }"""
 
 
+def test_a_printed_list_of_senders_names_the_classes_that_are_folded(page: Page, dashboard: Dashboard) -> None:
+    log_in(page, dashboard.url, "staff")
+    page.goto(f"{dashboard.url}/domain?domain=shop.example.jp&tab=senders")
+    idle(page)
+
+    page.emulate_media(media="print")
+
+    expect(page.get_by_text("Own, set up well (1)")).to_be_visible()
+    expect(page.get_by_text("All senders in one table")).to_be_hidden()
+
+
 def test_a_printed_domain_page_is_whole_and_without_controls(page: Page, dashboard: Dashboard) -> None:
     log_in(page, dashboard.url, "staff")
     page.goto(f"{dashboard.url}/domain?domain=shop.example.jp")
