@@ -13,7 +13,7 @@ from histories import DOMAINS, STREAMS, History, halved, history, store_history,
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, update
-from store_builder import ask
+from store_builder import ask, fill, line, report
 
 from analysis import senders
 from analysis.frames import Scope
@@ -157,6 +157,15 @@ def test_a_sender_that_was_mended_is_not_told_to_mend(samples_url: str) -> None:
 
     hubspot = found["service:hubspot"]
     assert (hubspot.verdict, hubspot.failed, hubspot.recent_passed) == ("ours-ok", 219, hubspot.recent)
+
+
+def test_recent_mail_is_that_of_the_last_35_days_of_the_period(sqlite_url: str) -> None:
+    """They hold a whole month end, whatever the day."""
+    fill(sqlite_url, [report("firm.example.com", 20_000 - days, [line("192.0.2.1", 1)]) for days in (0, 34, 35)])
+
+    found = ask(sqlite_url, lambda connection: built(connection, "firm.example.com"))
+
+    assert [(sender.messages, sender.recent) for sender in found.senders] == [(3, 2)]
 
 
 def test_figures_of_a_sender_add_up_over_its_addresses(samples_url: str) -> None:

@@ -75,6 +75,7 @@ def test_a_service_signs_unless_half_of_its_mail_came_from_elsewhere(counter: st
 def test_what_came_from_elsewhere_is_summed() -> None:
     assert service(spf_service=1, spf_failed=3, spf_softfail=3, spf_forwarder=2, spf_other=1) == "service-signed"
     assert service(spf_service=1, spf_failed=3, spf_softfail=3, spf_forwarder=2, spf_other=2) == "signed-to-many"
+    assert service(spf_service=10, spf_other=10) == "signed-to-many"
 
 
 def test_a_service_that_spf_never_named_signs_only_if_its_spf_is_not_expected_to() -> None:
