@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from ipaddress import ip_network
 from pathlib import Path
+from typing import TypedDict
 
 from knowledge.rows import (
     ALIGNS,
@@ -147,8 +148,7 @@ class _Reader:
             raise self.fail(f"unknown key {', '.join(repr(key) for key in sorted(self._left))}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Provenance:
+class _Provenance(TypedDict):
     note: str | None
     source: tuple[str, ...]
     mark: str
@@ -167,7 +167,6 @@ def _provenance(reader: _Reader) -> _Provenance:
 def service(name: str, rows: Keys) -> Service:
     """One [[service]] row, every key checked. Raises TablesError, as do the three below."""
     reader = _Reader("service", name, rows)
-    origin = _provenance(reader)
     read = Service(
         id=reader.text("id"),
         name=reader.text("name"),
@@ -189,10 +188,7 @@ def service(name: str, rows: Keys) -> Service:
         aligns_dkim=reader.word("aligns_dkim", ALIGNS, "unknown"),
         how_to_fix_en=reader.maybe("how_to_fix_en"),
         how_to_fix_ja=reader.maybe("how_to_fix_ja"),
-        note=origin.note,
-        source=origin.source,
-        mark=origin.mark,
-        checked=origin.checked,
+        **_provenance(reader),
     )
     reader.finish()
     return read
@@ -201,17 +197,13 @@ def service(name: str, rows: Keys) -> Service:
 def forwarder(name: str, rows: Keys) -> Forwarder:
     """One [[forwarder]] row."""
     reader = _Reader("forwarder", name, rows)
-    origin = _provenance(reader)
     read = Forwarder(
         id=reader.text("id"),
         name=reader.text("name"),
         kind=reader.word("kind", FORWARDER_KINDS),
         sending_domains=reader.names("sending_domains"),
         ptr_suffixes=reader.names("ptr_suffixes"),
-        note=origin.note,
-        source=origin.source,
-        mark=origin.mark,
-        checked=origin.checked,
+        **_provenance(reader),
     )
     reader.finish()
     return read
@@ -220,8 +212,7 @@ def forwarder(name: str, rows: Keys) -> Forwarder:
 def envelope_label(name: str, rows: Keys) -> EnvelopeLabel:
     """One [[envelope_label]] row."""
     reader = _Reader("envelope_label", name, rows)
-    origin = _provenance(reader)
-    label = EnvelopeLabel(reader.text("label").lower(), origin.note, origin.source, origin.mark, origin.checked)
+    label = EnvelopeLabel(label=reader.text("label").lower(), **_provenance(reader))
     reader.finish()
     return label
 
@@ -229,7 +220,6 @@ def envelope_label(name: str, rows: Keys) -> EnvelopeLabel:
 def reporter(name: str, rows: Keys) -> Reporter:
     """One [[reporter]] row."""
     reader = _Reader("reporter", name, rows)
-    origin = _provenance(reader)
     read = Reporter(
         label=reader.text("label"),
         name=reader.text("name"),
@@ -237,10 +227,7 @@ def reporter(name: str, rows: Keys) -> Reporter:
         org_names=tuple(item.strip().casefold() for item in reader.texts("org_names")),
         sending_domains=reader.names("sending_domains"),
         country=reader.maybe("country"),
-        note=origin.note,
-        source=origin.source,
-        mark=origin.mark,
-        checked=origin.checked,
+        **_provenance(reader),
     )
     if not read.mail_domains:
         raise reader.fail("'mail_domains' is missing")
