@@ -167,6 +167,7 @@ def test_an_address_failed_from_its_first_to_its_last_day_as_one_of_these_sender
         (2, 8, 20_006, "yahoo.com", FAILED, 0),
         (2, 8, 20_005, "yahoo.com", FAILED, 1),
         (1, 8, 20_001, "google.com", FAILED, 1),
+        (1, 10, 20_002, "google.com", FAILED, 1),
         (1, 8, 20_008, "google.com", SIGNED, 1),
         (3, 8, 20_009, "google.com", FAILED, 1),
         (1, 7, 20_005, "", BOTH_ALIGNED, 1),
@@ -174,7 +175,7 @@ def test_an_address_failed_from_its_first_to_its_last_day_as_one_of_these_sender
 
     found = failures(read(traces), [1, 2], since=20_002)
 
-    assert [column.tolist() for column in found] == [[8, 9], [20_004, 20_007], [20_006, 20_007]]
+    assert [column.tolist() for column in found] == [[8, 9, 10], [20_004, 20_007, 20_002], [20_006, 20_007, 20_002]]
 
 
 def test_each_mark_of_the_store_is_a_fact_of_the_rules() -> None:
