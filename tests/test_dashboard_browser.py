@@ -24,11 +24,18 @@ EVERYTHING = Scope(None)
 HEAD_PIXELS, ROW_PIXELS = 36, 66
 
 
+ROWS_OF_TABLE = """table => {
+    const drawn = document.querySelectorAll("[data-testid=stDataFrame]")[table];
+    const rows = drawn ? [...drawn.querySelectorAll("table[role=grid] tbody tr")] : [];
+    return rows.length && rows.map(row => [...row.querySelectorAll("td")].map(cell => cell.textContent));
+}"""
+
+
 def cells(page: Page, table: int = 0) -> list[list[str]]:
-    """The texts of a table's rows, which Streamlit mirrors for screen readers."""
-    rows = page.get_by_test_id("stDataFrame").nth(table).locator("table[role=grid] tbody tr")
-    rows.first.wait_for(state="attached")
-    return [row.locator("td").all_text_contents() for row in rows.all()]
+    """The texts of a table's rows, which Streamlit mirrors for screen readers, all of one moment."""
+    idle(page)
+    found: list[list[str]] = page.wait_for_function(ROWS_OF_TABLE, arg=table).json_value()
+    return found
 
 
 def click_row(page: Page, number: int) -> None:

@@ -45,7 +45,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def kept(folder: Path) -> dict[str, int]:
-    return {str(path): path.stat().st_size for path in folder.rglob("*") if ".sqlite3" not in path.name}
+    """The files beside the store, with their sizes."""
+    files = (path for path in folder.rglob("*") if path.is_file() and ".sqlite3" not in path.name)
+    return {str(path): path.stat().st_size for path in files}
 
 
 def test_a_demonstration_that_was_killed_is_begun_anew_and_holds_what_its_samples_say(shown: tuple[Path, str]) -> None:
