@@ -1,6 +1,7 @@
 """The emptiest Streamlit page that can be clicked: what a click costs at least (benchmarks/screens.py).
 
-Its other sections show one kind of Streamlit's parts each, with fixed contents: what no page that uses it can go below.
+Its other sections show Streamlit's parts alone, with fixed contents: one table, one chart, both, ten cards. No page
+that uses them can go below that.
 """
 
 import pandas as pd
@@ -30,11 +31,17 @@ def cards() -> None:
             row.button("Details", key=f"details {number}")
 
 
+def chart_and_table() -> None:
+    st.vega_lite_chart(BARS)
+    st.dataframe(ROWS, hide_index=True)
+
+
 SECTIONS = {
     "one": lambda: None,
     "two": lambda: None,
     "table": lambda: st.dataframe(ROWS, hide_index=True),
     "chart": lambda: st.vega_lite_chart(BARS),
+    "both": chart_and_table,
     "cards": cards,
 }
 

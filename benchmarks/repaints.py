@@ -8,8 +8,8 @@ from what the window shows before the click. Two times of each click, both with 
 * whole: so does the page below the window's edge, and the server says that it is complete.
 
 The empty page is measured in the same way, as Streamlit serves it, and the target (50 ms more than there) is held
-against the first time. So are bare pages with a single kind of Streamlit's parts, which show how much of it no page can
-save that uses them.
+against the first time. So are bare pages with Streamlit's parts alone, which show how much of it no page can save that
+uses them.
 """
 
 import os
@@ -102,7 +102,7 @@ RESTS = "[data-testid=stApp][data-test-script-state=notRunning][data-test-connec
 NEVER = ("This page could not be drawn", "You are logged out", "There is no such domain here", "Traceback")
 # (word on the button, what the page then has to say); each is clicked in turn.
 EMPTY_CLICKS = (("two", "two"), ("one", "one"))
-PART_CLICKS = (("table", "table"), ("chart", "chart"), ("cards", "card 9"))
+PART_CLICKS = (("table", "table"), ("chart", "chart"), ("both", "both"), ("cards", "card 9"))
 QUEUE_CLICKS = (("blocked", "Click a line to open"), ("all", f"{DOMAINS} of {DOMAINS} domains"))
 SECTION_CLICKS = (
     ("Senders", "All senders in one table"),

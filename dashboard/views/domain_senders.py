@@ -19,7 +19,7 @@ from wording import forms, later, translator
 SENDER_VIEW = Path(__file__).parent / "sender.py"
 ASKING = (FIX, OTHERS)
 # So many senders of a class are drawn at first, and so many more at each click: each costs time at every click.
-FIRST, MORE = 3, 20
+FIRST, MORE = {FIX: 3, OTHERS: 2, OK: 3, FORWARDED: 3, BOUNCES: 3}, 20
 ABOUT = {
     FIX: later("Mail of the customer that fails. Repair it before the next step, or it will be lost."),
     OTHERS: later(
@@ -88,7 +88,7 @@ def _heading(visit: Visit, group: Group) -> str:
 def _show_cards(visit: Visit, found: Board, group: Group, language: str) -> None:
     _ = translator(visit.language)
     st.caption(_(ABOUT[group.id]))
-    shown = st.session_state.get(_shown_key(found, group), FIRST)
+    shown = st.session_state.get(_shown_key(found, group), FIRST[group.id])
     for entry in group.entries[:shown]:
         _show_card(visit, found, entry, language)
     left = len(group.entries) - shown
@@ -129,9 +129,9 @@ def _show_card(visit: Visit, found: Board, entry: Entry, language: str) -> None:
 def _words(visit: Visit, sender: Sender) -> str:
     """Who it is, the verdict and why (Markdown): one element, as a list has many cards."""
     _ = translator(visit.language)
-    kind = f":gray-badge[{_(SENDER_KINDS.get(sender.kind, 'unknown'))}]"
-    name = f"{strong(md(sender.name))} {sender_parts.verdict_badge(visit, sender.verdict)} {kind}"
-    seen = sender_parts.small(_seen(visit, sender))
+    kind = _(SENDER_KINDS.get(sender.kind, "unknown"))
+    name = f"{strong(md(sender.name))} {sender_parts.verdict_badge(visit, sender.verdict)}"
+    seen = sender_parts.small(f"{kind} · {_seen(visit, sender)}")
     return "\n\n".join((name, sender_parts.reason(visit, sender), seen))
 
 
