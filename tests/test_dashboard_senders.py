@@ -156,6 +156,17 @@ def test_many_senders_show_the_largest_first_and_the_rest_at_a_click(sqlite_url:
     assert [each for each in range(1, 10) if f"**{md(f'192.0.2.{each}')}**" in words(app)] == list(range(1, 10))
 
 
+def test_no_button_stands_for_one_sender_more(sqlite_url: str, open_screen: OpenScreen) -> None:
+    lines = [line(f"192.0.2.{number}", number, spf=True) for number in range(1, 5)]
+    fill(sqlite_url, [report("many.example.jp", TODAY - 1, lines)])
+    add_people(sqlite_url)
+
+    app = open_screen(sqlite_url, "staff", "domain", domain="many.example.jp", tab="senders")
+
+    assert [each for each in range(1, 5) if f"**{md(f'192.0.2.{each}')}**" in words(app)] == [1, 2, 3, 4]
+    assert "more_ok" not in {button.key for button in app.button}
+
+
 def test_a_decision_is_stored_with_who_note_and_evidence_and_moves_the_gate(
     filled: str, open_screen: OpenScreen
 ) -> None:
