@@ -37,17 +37,18 @@ def run(app: streamlit.App, options: dict[str, object], dashboard: Dashboard, op
             access_log=False,
             use_colors=False,
         )
-        server = uvicorn.Server(chosen)
-        server.run(sockets=[listening])
-    if not server.started:
-        raise SystemExit(3)  # its log says why
+        uvicorn.Server(chosen).run(sockets=[listening])
 
 
 def address_of(dashboard: Dashboard) -> str:
     """Where a browser finds it: the public address, or that of this machine."""
-    everywhere = dashboard.address != "localhost" and ipaddress.ip_address(dashboard.address).is_unspecified
-    host = "localhost" if everywhere else dashboard.address
+    host = "localhost" if is_wildcard(dashboard.address) else dashboard.address
     return dashboard.public_url or f"http://{f'[{host}]' if ':' in host else host}:{dashboard.port}"
+
+
+def is_wildcard(address: str) -> bool:
+    """Whether every address of this machine is meant."""
+    return address != "localhost" and ipaddress.ip_address(address).is_unspecified
 
 
 def listener(dashboard: Dashboard) -> socket.socket:

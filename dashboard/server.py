@@ -81,8 +81,7 @@ def allowed_hosts(dashboard: Dashboard) -> list[str]:
         return [*_OWN_HOSTS, public]
     if is_loopback(dashboard.address):
         return _OWN_HOSTS
-    wildcard = ipaddress.ip_address(dashboard.address).is_unspecified
-    return ["*"] if wildcard else [*_OWN_HOSTS, dashboard.address]
+    return ["*"] if listening.is_wildcard(dashboard.address) else [*_OWN_HOSTS, dashboard.address]
 
 
 def build_app(dashboard: Dashboard) -> streamlit.App:

@@ -1,7 +1,5 @@
 """`sekisho dashboard`: serve the browser app."""
 
-import sys
-
 import typer
 
 from sekisho.main import FAILED, USAGE
@@ -30,6 +28,4 @@ def dashboard() -> None:
 
 
 def _say(address: str) -> None:
-    """Where the pages are, at once also where the output is a log file."""
     typer.echo(f"The dashboard is at {address} until Ctrl-C.")
-    sys.stdout.flush()

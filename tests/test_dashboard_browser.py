@@ -23,7 +23,6 @@ EVERYTHING = Scope(None)
 # A row of the work queue is as high as three lines of text, its head as one (dashboard/views/queue.py).
 HEAD_PIXELS, ROW_PIXELS = 36, 66
 
-
 ROWS_OF_TABLE = """table => {
     const drawn = document.querySelectorAll("[data-testid=stDataFrame]")[table];
     const rows = drawn ? [...drawn.querySelectorAll("table[role=grid] tbody tr")] : [];

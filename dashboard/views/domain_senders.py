@@ -122,8 +122,8 @@ def _show_card(visit: Visit, found: Board, entry: Entry, language: str) -> None:
             _show_figures(visit, found, entry)
             sender_parts.show_decide(visit, found.domain, sender)
             _show_link(visit, found, sender)
-        sender_parts.show_repair(sender, language)
         sender_parts.show_contradiction(visit, sender)
+        sender_parts.show_repair(sender, language)
 
 
 def _words(visit: Visit, sender: Sender) -> str:
