@@ -49,7 +49,6 @@ def demo(
     if serve:
         from sekisho import dashboard
 
-        typer.echo(f"Dashboard: http://127.0.0.1:{port} (Ctrl-C ends it; --port takes another port)")
         dashboard.dashboard()
 
 
