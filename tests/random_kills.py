@@ -18,6 +18,9 @@ from servers_dovecot import MAIL
 # Together more than a run reads, stores and moves at once (100).
 REPORTS_AT_ONCE, REPEATED_AT_ONCE, JUNK_AT_ONCE = 90, 10, 10
 
+# The guess of a run's length stays where it is when one run in eight ends before its kill.
+LONGER, SHORTER = 1.03, 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -75,7 +78,8 @@ def kill_at_random(
     """Kill `kills` runs, or as many as `seconds` allow, each at a moment of its life that chance picks; more of them
     until `between_at_least` fell between a commit and the end of its moves.
 
-    Half of the moments are anywhere in a run, half in its last third, where it commits and moves.
+    Half of the moments are anywhere in a run, half in its last third, where it commits and moves. How long a run
+    lives changes with what else the machine does, so the guess follows: longer after a kill, shorter after an end.
     """
     started = time.monotonic()
     deliveries = Deliveries(account)
@@ -87,9 +91,11 @@ def kill_at_random(
             time.sleep(chance.uniform(chance.choice((0, lasts * 2 / 3)), lasts))
             if runs.kill():
                 done += 1
+                lasts *= LONGER
                 between += bool(_stored_and_not_moved(url))
             else:
                 finished += 1
+                lasts *= SHORTER
                 deliveries.more()
         assert runs.run(url, account.port, account.user) == 0
     took = round(time.monotonic() - started, 1)
