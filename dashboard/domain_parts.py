@@ -1,10 +1,11 @@
-"""Pieces that several sections of a domain's page share: which days are counted, a period without mail, how much of a
-list is shown.
+"""Pieces that several sections of a domain's page share: what is drawn first, which days are counted, a period without
+mail, how much of a list is shown.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from time import sleep
 
 import streamlit as st
 
@@ -14,6 +15,10 @@ from dashboard import answers, parts
 from dashboard.session import Visit
 from wording import forms, translator
 
+_DRAWN, _IS_NEW = "section drawn", "section is new"
+# As long as Debian's Chromium takes to draw a chart of 30 days.
+_GAP_SECONDS = 0.04
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -22,6 +27,21 @@ class Section:
     word: str
     show: Callable[[Visit, str, Period], None]
     of_period: bool = True
+
+
+def begin(*what: object) -> None:
+    """A section is drawn; `what` tells it from all others, and from itself for another domain or other days."""
+    st.session_state[_IS_NEW] = st.session_state.get(_DRAWN) != what
+    st.session_state[_DRAWN] = what
+
+
+def let_draw() -> None:
+    """Let the browser draw what a reader sees of a new section before scrolling; what comes after is drawn after it.
+
+    Without a gap the browser draws all at once, when the last of it has come (docs/decisions/0011-the-top-first.md).
+    """
+    if st.session_state.get(_IS_NEW):
+        sleep(_GAP_SECONDS)
 
 
 def show_silence(visit: Visit, name: str, period: Period, last_report_end: int | None) -> None:

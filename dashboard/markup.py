@@ -14,21 +14,26 @@ from dashboard import ladder_words, theme
 from wording import translator
 
 _LINE = "1px solid rgba(128, 140, 155, .4)"
-# A Markdown table is a row of cards, one for each column: label, value, note (`parts.figures`).
+# A Markdown table is a row of cards, one for each column: label, value, note (`parts.figures`). In a container whose
+# key begins like this it is a list (`parts.show_list`).
+LIST_KEY = "list_"
+_CARD = f"[data-testid=stMarkdownContainer]:not([class*=st-key-{LIST_KEY}] *) table"
+_LIST = f"[class*=st-key-{LIST_KEY}] table"
 _CARDS = f"""
 <style>
-[data-testid=stMarkdownContainer] table {{ table-layout: fixed; width: calc(100% + 2rem); margin: 0 -1rem .75rem;
+{_CARD} {{ table-layout: fixed; width: calc(100% + 2rem); margin: 0 -1rem .75rem;
   border-collapse: separate; border-spacing: 1rem 0; }}
-[data-testid=stMarkdownContainer] table :is(th, td) {{ border: 0; border-inline: {_LINE}; padding: 0 1rem;
+{_CARD} :is(th, td) {{ border: 0; border-inline: {_LINE}; padding: 0 1rem;
   text-align: left; vertical-align: top; font-size: .875rem; line-height: 1.5; overflow-wrap: anywhere; }}
-[data-testid=stMarkdownContainer] table th {{ border-top: {_LINE}; border-radius: 6px 6px 0 0; padding-top: .85rem;
-  font-weight: 400; }}
-[data-testid=stMarkdownContainer] table td {{ opacity: .78; }}
-[data-testid=stMarkdownContainer] table tr:not(:last-child) td {{ opacity: 1; line-height: 1.4;
-  font-size: clamp(1.15rem, 2vw, 1.75rem); }}
-[data-testid=stMarkdownContainer] table td strong {{ font-size: 1rem; font-weight: 600; }}
-[data-testid=stMarkdownContainer] table tr:last-child td {{ border-bottom: {_LINE}; border-radius: 0 0 6px 6px;
-  padding-bottom: .85rem; }}
+{_CARD} th {{ border-top: {_LINE}; border-radius: 6px 6px 0 0; padding-top: .85rem; font-weight: 400; }}
+{_CARD} td {{ opacity: .78; }}
+{_CARD} tr:not(:last-child) td {{ opacity: 1; line-height: 1.4; font-size: clamp(1.15rem, 2vw, 1.75rem); }}
+{_CARD} td strong {{ font-size: 1rem; font-weight: 600; }}
+{_CARD} tr:last-child td {{ border-bottom: {_LINE}; border-radius: 0 0 6px 6px; padding-bottom: .85rem; }}
+{_LIST} {{ width: 100%; margin: 0 0 1rem; font-variant-numeric: tabular-nums; }}
+{_LIST} :is(th, td) {{ border: 0; border-bottom: {_LINE}; padding: .35rem .75rem; font-size: .875rem; line-height: 1.5;
+  overflow-wrap: anywhere; }}
+{_LIST} th {{ font-weight: 400; opacity: .78; }}
 </style>
 """
 

@@ -3,7 +3,7 @@
 Every word comes in already translated or is translated here; foreign text comes through `dashboard.text.md`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import streamlit as st
 
 from analysis.frames import Period
-from dashboard import session
+from dashboard import markup, session
 from dashboard.notices import Notice
 from dashboard.session import Visit
 from dashboard.tables import Table
@@ -102,6 +102,16 @@ def figures(shown: list[Figure], *, small: bool = False) -> None:
         [figure.note for figure in shown],
     )
     st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
+
+
+def show_list(headings: Sequence[str], lines: Iterable[Sequence[str]], *, key: str) -> None:
+    """Few lines under their headings, all Markdown; the columns behind the first are numbers.
+
+    It prints whole, and costs the browser a third of a table that can be sorted.
+    """
+    rule = [":---", *["---:"] * (len(headings) - 1)]
+    with st.container(key=f"{markup.LIST_KEY}{key}"):
+        st.markdown("\n".join(f"| {' | '.join(row)} |" for row in (headings, rule, *lines)))
 
 
 def show_notice(notice: Notice) -> None:

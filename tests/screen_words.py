@@ -16,9 +16,17 @@ def cards(app: AppTest) -> list[tuple[str, str, str]]:
     rows = (element.value.split("\n") for element in app.markdown if element.value.startswith("| "))
     return [
         each
-        for labels, _rule, values, notes in rows
+        for labels, _rule, values, notes in (lines for lines in rows if ":" not in lines[1])
         for each in zip(*map(_cells, (labels, values, notes)), strict=True)
     ]
+
+
+def lines_of_list(app: AppTest) -> list[list[str]]:
+    """The cells of the page's list (`dashboard.parts.show_list`), without its headings, as a reader sees them."""
+    _headings, _rule, *lines = next(
+        element.value for element in app.markdown if element.value.startswith("| ") and "| :---" in element.value
+    ).split("\n")
+    return [list(_cells(line)) for line in lines]
 
 
 def _cells(row: str) -> Iterator[str]:

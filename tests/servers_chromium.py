@@ -130,7 +130,8 @@ def drawn(page: Page) -> None:
 
 def figures(page: Page) -> Locator:
     """The numbers in the cards below a page's head (`dashboard.parts.figures`)."""
-    return page.locator("[data-testid=stMarkdownContainer] table tbody tr:first-child td:not(:has(strong))")
+    cards = "[data-testid=stMarkdownContainer]:not([class*=st-key-list_] *) table"
+    return page.locator(f"{cards} tbody tr:first-child td:not(:has(strong))")
 
 
 def click_at(page: Page, x: float, y: float) -> None:

@@ -145,6 +145,8 @@ def test_foreign_text_stays_text(page: Page, dashboard: Dashboard, path: str, ta
     log_in(page, dashboard.url, "staff")
     page.goto(dashboard.url + path)
     idle(page)
+    for folded in page.get_by_text("All reporters in one table").all():
+        folded.click()
     expect(page.get_by_test_id("stDataFrame")).to_have_count(tables, timeout=30_000)
 
     texts = [cell for table in range(tables) for row in cells(page, table) for cell in row]

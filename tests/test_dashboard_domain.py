@@ -4,14 +4,14 @@ import json
 
 import pytest
 from published_dns import publish
-from screen_store import fill_store
-from screen_words import cards, figures, rows, words
+from screen_store import add_people, fill_store
+from screen_words import cards, figures, lines_of_list, rows, unfold, words
 from servers_screens import NOW, TODAY, OpenScreen
 from store_builder import fill as fill_reports
 from store_builder import line, report
 from streamlit.testing.v1 import AppTest
 
-from dashboard import domain_head
+from dashboard import domain_head, domain_parts
 from store import events, office
 from store.events import FoundEvent
 from store.opened import OpenStore
@@ -161,10 +161,56 @@ def test_alignment_shows_the_stores_numbers(filled: str, open_screen: OpenScreen
     assert "1,204 / 1,226" in words(app)
     assert "Messages in reports whose own mail failed authentication: 9. They are not counted here." in words(app)
     assert "such as files: 104 of 1,226 messages." in words(app)
+    assert lines_of_list(app) == [
+        ["Mailboxes", "3", "1,122", "1,100", "98.0%"],
+        ["Others", "1", "104", "104", "100.0%"],
+    ]
+    unfold(app, "reporters_exact")
     assert rows(app, "Reporters", "reporter", "reports", "passed", "messages") == [
         ["Mailboxes", 3, 1100, 1122],
         ["Others", 1, 104, 104],
     ]
+
+
+def test_of_many_reporters_the_largest_are_listed_and_the_table_has_all(
+    sqlite_url: str, open_screen: OpenScreen
+) -> None:
+    told = [
+        report(
+            "many.example.jp",
+            TODAY - 1,
+            [line("192.0.2.1", number, spf=True)],
+            org=f"Reporter {number}",
+            report_id=str(number),
+        )
+        for number in range(1, 15)
+    ]
+    fill_reports(sqlite_url, told)
+    add_people(sqlite_url)
+
+    app = open_screen(sqlite_url, "staff", "domain", domain="many.example.jp")
+
+    assert [cells[0] for cells in lines_of_list(app)] == [f"Reporter {number}" for number in range(14, 2, -1)]
+    unfold(app, "reporters_exact")
+    assert len(rows(app, "Reporters", "reporter")) == 14
+
+
+def test_the_top_of_a_section_is_drawn_first_and_a_click_within_it_does_not_wait(
+    filled_file: str, open_screen: OpenScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(domain_parts, "sleep", waited.append)
+    counts = []
+
+    app = open_screen(filled_file, "staff", "domain", domain="shop.example.jp")
+    for tab in ("senders", "records", "senders", "replay"):
+        counts.append(len(waited))
+        app.segmented_control(key="tab").select(tab).run()
+    counts.append(len(waited))
+    unfold(app, "replay_bars")
+    counts.append(len(waited))
+
+    assert counts == [1, 2, 2, 3, 4, 4]
 
 
 def test_the_chart_has_the_four_ways_to_align(filled_file: str, open_screen: OpenScreen) -> None:

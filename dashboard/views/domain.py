@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import answers_domain, answers_export, domain_head, glossary, parts, redrawn, session
+from dashboard import answers_domain, answers_export, domain_head, domain_parts, glossary, parts, redrawn, session
 from dashboard.domain_parts import Section
 from dashboard.session import Visit
 from dashboard.views import (
@@ -52,8 +52,10 @@ def _show_section(name: str, visit: Visit) -> None:
     _ = translator(visit.language)
     words = {key: _(section.word) for key, section in SECTIONS.items()}
     with st.container(horizontal=True):
-        section = SECTIONS[parts.choose_one(_("Section"), words, usual=USUAL, key="tab")]
+        chosen = parts.choose_one(_("Section"), words, usual=USUAL, key="tab")
+        section = SECTIONS[chosen]
         period = parts.choose_period(visit) if section.of_period else parts.last_days(visit.today, 30)
+    domain_parts.begin(name, chosen, period)
     section.show(visit, name, period)
     answers_export.domain_button(visit, name, period, key="export_set")
 

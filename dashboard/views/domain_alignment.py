@@ -5,13 +5,17 @@ from functools import partial
 import streamlit as st
 
 from analysis.domain import DomainPage
-from analysis.frames import Period, Scope
+from analysis.frames import Period, ReporterRow, Scope
 from dashboard import answers, charts, domain_parts, parts, table_files, tables
 from dashboard.charts import Band, Spec
 from dashboard.parts import Figure
 from dashboard.session import Visit
 from dashboard.tables import Table
+from dashboard.text import md
 from wording import forms, translator
+
+# So many reporters stand on the page, the largest; the table has all.
+LISTED = 12
 
 
 def show(visit: Visit, name: str, period: Period) -> None:
@@ -26,6 +30,7 @@ def show(visit: Visit, name: str, period: Period) -> None:
     domain_parts.show_counted(visit, period)
     _show_trust(visit, page)
     _show_alignment(visit, page)
+    domain_parts.let_draw()
     _show_reporters(visit, page)
     _show_dispositions(visit, page)
 
@@ -115,9 +120,22 @@ def _show_reporters(visit: Visit, page: DomainPage) -> None:
     _ = translator(visit.language)
     st.subheader(_("Reporters"), anchor=False)
     st.caption(_("Who sent reports. A receiver that is not in this list may have had mail all the same."))
-    parts.show_table(tables.reporters(page.reporters, visit.language), key="reporters", alt=_("Reporters"))
-    make = partial(_reporter_table, page.domain, page.period, visit.language)
-    table_files.table_button(visit, page.domain, page.period, "reporters", make, key="reporters_csv")
+    headings = (_("Reporter"), _("Reports"), _("Messages"), _("Passed"), _("Pass rate"))
+    parts.show_list(headings, (_line(visit, row) for row in page.reporters[:LISTED]), key="reporters")
+    exact = st.expander(
+        _("All reporters in one table"), key="reporters_exact", on_change="rerun", icon=":material/table:"
+    )
+    if exact.open:
+        with exact:
+            parts.show_table(tables.reporters(page.reporters, visit.language), key="reporters", alt=_("Reporters"))
+            make = partial(_reporter_table, page.domain, page.period, visit.language)
+            table_files.table_button(visit, page.domain, page.period, "reporters", make, key="reporters_csv")
+
+
+def _line(visit: Visit, row: ReporterRow) -> tuple[str, ...]:
+    count, rate = partial(forms.number, visit.language), row.rate
+    share = forms.share(visit.language, rate.passed, rate.messages)
+    return md(row.reporter), count(row.reports), count(rate.messages), count(rate.passed), share
 
 
 def _reporter_table(name: str, period: Period, language: str, scope: Scope) -> Table | None:

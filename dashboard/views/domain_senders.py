@@ -89,9 +89,11 @@ def _show_cards(visit: Visit, found: Board, group: Group, language: str) -> None
     _ = translator(visit.language)
     st.caption(_(ABOUT[group.id]))
     shown = st.session_state.get(_shown_key(found, group), FIRST[group.id])
-    left = len(group.entries) - shown
+    left, first = len(group.entries) - shown, found.entries[0]
     for entry in group.entries if left == 1 else group.entries[:shown]:
         _show_card(visit, found, entry, language)
+        if entry is first:
+            domain_parts.let_draw()
     if left > 1:
         st.button(
             _("Show %(count)s more", count=forms.number(visit.language, min(left, MORE))),
