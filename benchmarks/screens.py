@@ -48,7 +48,7 @@ IDLE_SESSIONS = 40
 P95_MS, IDLE_MB = 300, 2
 # What each section of a domain has to show, beside the domain's name: words, and kinds of elements.
 TABS = {
-    "alignment": ("SPF and DKIM alignment by day", "vega_lite_chart", "dataframe"),
+    "alignment": ("SPF and DKIM alignment by day", "vega_lite_chart", "| google"),
     "senders": ("All senders in one table", 'class="sekisho-sender"'),
     "next": ("The customer's consent", "Gates of this step", "Judged by the mail of 35 days"),
     "replay": ("Whom the policy meets", "How well the formula fits", "dataframe"),

@@ -16,8 +16,6 @@ from dashboard.session import Visit
 from wording import forms, translator
 
 _DRAWN, _IS_NEW = "section drawn", "section is new"
-# As long as Debian's Chromium takes to draw a chart of 30 days.
-_GAP_SECONDS = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +33,13 @@ def begin(*what: object) -> None:
     st.session_state[_DRAWN] = what
 
 
-def let_draw() -> None:
-    """Let the browser draw what a reader sees of a new section before scrolling; what comes after is drawn after it.
+def let_draw(milliseconds: int) -> None:
+    """Let the browser draw what a reader sees of a new section before scrolling: it takes so many `milliseconds`.
 
     Without a gap the browser draws all at once, when the last of it has come (docs/decisions/0011-the-top-first.md).
     """
     if st.session_state.get(_IS_NEW):
-        sleep(_GAP_SECONDS)
+        sleep(milliseconds / 1000)
 
 
 def show_silence(visit: Visit, name: str, period: Period, last_report_end: int | None) -> None:

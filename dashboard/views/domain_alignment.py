@@ -30,7 +30,7 @@ def show(visit: Visit, name: str, period: Period) -> None:
     domain_parts.show_counted(visit, period)
     _show_trust(visit, page)
     _show_alignment(visit, page)
-    domain_parts.let_draw()
+    domain_parts.let_draw(60)
     _show_reporters(visit, page)
     _show_dispositions(visit, page)
 

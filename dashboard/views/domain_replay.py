@@ -39,7 +39,7 @@ def show(visit: Visit, name: str, period: Period) -> None:
         _show_silence(visit, name, period)
         return
     _show_result(visit, found)
-    domain_parts.let_draw()
+    domain_parts.let_draw(40)
     _show_legitimate(visit, found)
     _show_hits(visit, found)
 

@@ -20,6 +20,8 @@ SENDER_VIEW = Path(__file__).parent / "sender.py"
 ASKING = (FIX, OTHERS)
 # So many senders of a class are drawn at first, and so many more at each click: each costs time at every click.
 FIRST, MORE = {FIX: 3, OTHERS: 2, OK: 3, FORWARDED: 3, BOUNCES: 3}, 20
+# So many of them are seen before scrolling.
+FIRST_SCREEN = 2
 ABOUT = {
     FIX: later("Mail of the customer that fails. Repair it before the next step, or it will be lost."),
     OTHERS: later(
@@ -89,11 +91,12 @@ def _show_cards(visit: Visit, found: Board, group: Group, language: str) -> None
     _ = translator(visit.language)
     st.caption(_(ABOUT[group.id]))
     shown = st.session_state.get(_shown_key(found, group), FIRST[group.id])
-    left, first = len(group.entries) - shown, found.entries[0]
+    left = len(group.entries) - shown
+    seen = found.entries[:FIRST_SCREEN][-1]
     for entry in group.entries if left == 1 else group.entries[:shown]:
         _show_card(visit, found, entry, language)
-        if entry is first:
-            domain_parts.let_draw()
+        if entry is seen:
+            domain_parts.let_draw(30)
     if left > 1:
         st.button(
             _("Show %(count)s more", count=forms.number(visit.language, min(left, MORE))),
