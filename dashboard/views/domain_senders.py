@@ -92,10 +92,10 @@ def _show_cards(visit: Visit, found: Board, group: Group, language: str) -> None
     st.caption(_(ABOUT[group.id]))
     shown = st.session_state.get(_shown_key(found, group), FIRST[group.id])
     left = len(group.entries) - shown
-    seen = found.entries[:FIRST_SCREEN][-1]
+    edge = found.entries[:FIRST_SCREEN][-1]
     for entry in group.entries if left == 1 else group.entries[:shown]:
         _show_card(visit, found, entry, language)
-        if entry is seen:
+        if entry is edge:
             domain_parts.let_draw(30)
     if left > 1:
         st.button(
