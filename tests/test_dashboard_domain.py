@@ -191,6 +191,7 @@ def test_of_many_reporters_the_largest_are_listed_and_the_table_has_all(
     app = open_screen(sqlite_url, "staff", "domain", domain="many.example.jp")
 
     assert [cells[0] for cells in lines_of_list(app)] == [f"Reporter {number}" for number in range(14, 2, -1)]
+    assert "The first 12 of 14 in this period." in words(app)
     unfold(app, "reporters_exact")
     assert len(rows(app, "Reporters", "reporter")) == 14
 

@@ -119,7 +119,10 @@ def _show_days(visit: Visit, page: DomainPage, spec: Spec, bands: tuple[Band, ..
 def _show_reporters(visit: Visit, page: DomainPage) -> None:
     _ = translator(visit.language)
     st.subheader(_("Reporters"), anchor=False)
-    st.caption(_("Who sent reports. A receiver that is not in this list may have had mail all the same."))
+    who = _("Who sent reports. A receiver that is not in this list may have had mail all the same.")
+    total = len(page.reporters)
+    listed = domain_parts.shown_of(visit, LISTED, total)
+    st.caption(f"{who} {listed}" if total > LISTED else who)
     headings = (_("Reporter"), _("Reports"), _("Messages"), _("Passed"), _("Pass rate"))
     parts.show_list(headings, (_line(visit, row) for row in page.reporters[:LISTED]), key="reporters")
     exact = st.expander(
