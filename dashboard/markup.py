@@ -19,7 +19,7 @@ _LINE = "1px solid rgba(128, 140, 155, .4)"
 LIST_KEY = "list_"
 _CARD = f"[data-testid=stMarkdownContainer]:not([class*=st-key-{LIST_KEY}] *) table"
 _LIST = f"[class*=st-key-{LIST_KEY}] table"
-_CARDS = f"""
+_TABLES = f"""
 <style>
 {_CARD} {{ table-layout: fixed; width: calc(100% + 2rem); margin: 0 -1rem .75rem;
   border-collapse: separate; border-spacing: 1rem 0; }}
@@ -139,7 +139,7 @@ def bars(values: Sequence[int], spoken: str) -> str:
 
 def page_style() -> None:
     """How every page looks beyond its theme, and how it prints: without controls, whole, on A4."""
-    st.html(_PAGE + _CARDS + _LADDER + _SENDER + _PRINT)
+    st.html(_PAGE + _TABLES + _LADDER + _SENDER + _PRINT)
 
 
 def uploader_words(choose: str, drop: str) -> None:

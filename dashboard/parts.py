@@ -101,7 +101,7 @@ def figures(shown: list[Figure], *, small: bool = False) -> None:
         [strong(figure.value) if small else figure.value for figure in shown],
         [figure.note for figure in shown],
     )
-    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    _show_rows(rows)
 
 
 def show_list(headings: Sequence[str], lines: Iterable[Sequence[str]], *, key: str) -> None:
@@ -111,7 +111,12 @@ def show_list(headings: Sequence[str], lines: Iterable[Sequence[str]], *, key: s
     """
     rule = [":---", *["---:"] * (len(headings) - 1)]
     with st.container(key=f"{markup.LIST_KEY}{key}"):
-        st.markdown("\n".join(f"| {' | '.join(row)} |" for row in (headings, rule, *lines)))
+        _show_rows((headings, rule, *lines))
+
+
+def _show_rows(rows: Iterable[Sequence[str]]) -> None:
+    """A Markdown table; `dashboard.markup` says how it looks."""
+    st.markdown("\n".join(f"| {' | '.join(row)} |" for row in rows))
 
 
 def show_notice(notice: Notice) -> None:
